@@ -1,0 +1,147 @@
+# provisionerd: `make help` lists the targets. V=1 shows the commands.
+#
+#   make                               build/provisionerd, build/provisionerd-sim, build/sigv4
+#   make CC=clang BUILD=build/clang    another compiler, beside the first
+#   make SANITIZE=address,undefined BUILD=build/asan
+#   make COVERAGE=1 BUILD=build/coverage
+
+VERSION := 0.1.0
+
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+UNITDIR ?= /lib/systemd/system
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+DOCDIR ?= $(PREFIX)/share/doc/provisionerd
+
+CC ?= cc
+AR ?= ar
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+BUILD ?= build
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+
+DAEMON_PACKAGES := libcurl libcrypto json-c libsystemd inih
+SIM_PACKAGES := json-c libcrypto libmicrohttpd
+TEST_PACKAGES := cmocka
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror \
+	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wformat=2 -Wundef
+HARDENING := $(if $(SANITIZE)$(COVERAGE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+OPTIMISE := $(if $(SANITIZE)$(COVERAGE),-O1,-O2)
+
+CFLAGS ?= -g
+override CFLAGS += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDENING) \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	$(if $(COVERAGE),--coverage)
+# Debug information must not depend on where the tree lies, so that builds are reproducible.
+override CFLAGS += -ffile-prefix-map=$(CURDIR)=.
+override CPPFLAGS += -D_GNU_SOURCE -DPROVISIONERD_VERSION='"$(VERSION)"' -Isrc -I.
+override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage)
+
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs $(DAEMON_PACKAGES))
+SIM_LIBS = $(shell $(PKG_CONFIG) --libs $(SIM_PACKAGES))
+TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
+
+# Everything but main.c is a library, so that tests link the same objects as the daemon. A test that
+# brings its own implementation of a header (loop.h, http.h) is linked before the library, and wins.
+MODULES ?= $(filter-out main,$(patsubst src/%.c,%,$(wildcard src/*.c)))
+SIM_MODULES ?= $(filter-out main,$(patsubst sim/%.c,%,$(wildcard sim/*.c)))
+# Seams under test: another implementation of a header, or a helper shared by tests.
+SUPPORT_MODULES ?= $(patsubst tests/support/%.c,%,$(wildcard tests/support/*.c))
+
+SRC_OBJECTS := $(MODULES:%=$(BUILD)/src/%.o)
+SIM_OBJECTS := $(SIM_MODULES:%=$(BUILD)/sim/%.o)
+SUPPORT_OBJECTS := $(SUPPORT_MODULES:%=$(BUILD)/tests/support/%.o)
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+
+PROGRAMS := $(BUILD)/provisionerd $(BUILD)/provisionerd-sim $(BUILD)/sigv4
+
+.PHONY: all
+all: $(PROGRAMS) ## build the daemon, the simulated AWS and the sigv4 program
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libprovisionerd.a: $(SRC_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/libsim.a: $(SIM_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/libsupport.a: $(SUPPORT_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/provisionerd: $(BUILD)/src/main.o $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
+$(BUILD)/provisionerd-sim: $(BUILD)/sim/main.o $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS) $(DAEMON_LIBS)
+
+$(BUILD)/sigv4: $(BUILD)/tools/sigv4.o $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsupport.a $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(SIM_LIBS) $(DAEMON_LIBS)
+
+.PHONY: unit-tests
+unit-tests: $(UNIT_TESTS:%=$(BUILD)/unit/%) ## build the unit tests
+
+.PHONY: check-unit
+check-unit: unit-tests ## run the unit tests
+	$(Q)for test in $(UNIT_TESTS); do $(BUILD)/unit/$$test || exit 1; done
+
+.PHONY: format
+format: ## format the sources in place
+	clang-format -i $(wildcard src/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
+
+.PHONY: check-format
+check-format: ## fail if a source is not formatted
+	clang-format --dry-run -Werror $(wildcard src/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
+
+.PHONY: tidy
+tidy: ## clang-tidy over the sources
+	clang-tidy --quiet $(wildcard src/*.c sim/*.c tools/*.c) -- $(CPPFLAGS) -std=gnu11
+
+.PHONY: install
+install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR, below PREFIX
+	$(INSTALL) -D -m 755 $(BUILD)/provisionerd $(DESTDIR)$(SBINDIR)/provisionerd
+	$(INSTALL) -D -m 755 $(BUILD)/provisionerd-sim $(DESTDIR)$(BINDIR)/provisionerd-sim
+	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
+	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' systemd/provisionerd.service \
+		> $(DESTDIR)$(UNITDIR)/provisionerd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/provisionerd.service
+	$(INSTALL) -D -m 644 README.md $(DESTDIR)$(DOCDIR)/README.md
+	$(INSTALL) -D -m 644 etc/provisionerd.ini $(DESTDIR)$(DOCDIR)/provisionerd.ini.example
+	test -e $(DESTDIR)$(SYSCONFDIR)/provisionerd.ini || \
+		$(INSTALL) -D -m 644 etc/provisionerd.ini $(DESTDIR)$(SYSCONFDIR)/provisionerd.ini
+
+.PHONY: uninstall
+uninstall: ## remove what install put there, except the configuration
+	rm -f $(DESTDIR)$(SBINDIR)/provisionerd $(DESTDIR)$(BINDIR)/provisionerd-sim \
+		$(DESTDIR)$(UNITDIR)/provisionerd.service
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+.PHONY: clean
+clean: ## remove the build folder
+	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@echo; sed -n 's/^#   //p' Makefile
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

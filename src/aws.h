@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROVISIONERD_AWS_H
+#define PROVISIONERD_AWS_H
+
+/*
+ * One signed AWS JSON 1.1 call: endpoint, credentials, budget, signature, retries, errors.
+ *
+ * Budgets: each operation has a token bucket for the whole account (BUDGETS in aws.c); every attempt,
+ * retries included, takes a token. What does not fit waits, AWS_URGENT (wakes) first, then in the
+ * order of asking. Retries: at most three attempts a call, full jitter, and a retry quota shared by
+ * all calls (AWS SDKs' standard mode), Retry-After honoured.
+ *
+ * Clock skew is measured on every answer's Date header and corrected in signatures and aws_now().
+ *
+ * The callback comes exactly once, from the loop; not at all after aws_call_cancel(). `body` is
+ * borrowed and non-NULL exactly when error->kind is AWS_OK.
+ */
+
+#include <json-c/json.h>
+
+#include "aws_error.h"
+#include "credentials.h"
+#include "endpoint.h"
+#include "http.h"
+#include "loop.h"
+
+struct aws;
+struct aws_call;
+
+enum aws_priority {
+    AWS_URGENT, /* on the way to a wake */
+    AWS_ROUTINE,
+};
+
+enum aws_operation {
+    LOGS_FILTER_LOG_EVENTS,
+    LOGS_START_QUERY,
+    LOGS_GET_QUERY_RESULTS,
+    LOGS_STOP_QUERY,
+    ECS_DESCRIBE_SERVICES,
+    ECS_UPDATE_SERVICE,
+    AWS_N_OPERATIONS,
+};
+
+struct aws_options {
+    const char *endpoint_url; /* from the configuration, for all services; NULL: by rule */
+};
+
+/* Borrows loop, http, credentials; copies options. */
+int aws_new(struct loop *loop, struct http *http, struct credentials *credentials,
+            const struct aws_options *options, struct aws **ret);
+
+/* Cancels what is under way, without callbacks. */
+struct aws *aws_free(struct aws *aws);
+
+typedef void aws_done_fn(void *userdata, const struct aws_error *error, struct json_object *body);
+
+/* parameters is borrowed and serialised at once. Returns 0 or -ENOMEM; then no callback comes. */
+int aws_call(struct aws *aws, enum aws_operation operation, enum aws_priority priority,
+             struct json_object *parameters, aws_done_fn *done, void *userdata,
+             struct aws_call **ret);
+void aws_call_cancel(struct aws_call *call);
+
+/* AWS's present moment: this host's, corrected by the measured skew. */
+struct wall aws_now(struct aws *aws);
+int64_t aws_clock_skew_ms(const struct aws *aws);
+
+/* Calls that have not ended; for a clean stop. */
+size_t aws_calls_pending(const struct aws *aws);
+
+const char *aws_operation_name(enum aws_operation operation);   /* "FilterLogEvents" */
+const char *aws_operation_action(enum aws_operation operation); /* IAM: "logs:FilterLogEvents" */
+
+struct loop *aws_loop(struct aws *aws);
+
+#endif

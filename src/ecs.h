@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROVISIONERD_ECS_H
+#define PROVISIONERD_ECS_H
+
+/*
+ * Amazon ECS, as typed operations. Source: Amazon ECS API Reference.
+ *
+ * Each callback comes exactly once, from the loop; not at all after ecs_call_cancel(). The handle is
+ * invalid from the moment it is entered. Everything passed to callbacks is borrowed.
+ */
+
+#include "aws.h"
+
+struct ecs_call;
+
+enum ecs_service_status {
+    ECS_SERVICE_ACTIVE,
+    ECS_SERVICE_DRAINING,
+    ECS_SERVICE_INACTIVE,
+    ECS_SERVICE_MISSING, /* in failures[] as MISSING, or in the answer not at all */
+    ECS_SERVICE_FAILED,  /* in failures[] for another reason: see `detail` */
+};
+
+struct ecs_service {
+    const char *name; /* as asked for */
+    enum ecs_service_status status;
+    bool is_daemon; /* schedulingStrategy DAEMON: has no desiredCount of its own */
+    int desired_count;
+    int running_count;
+    int pending_count;
+    const char *detail; /* failures[].reason and detail, for people; "" if none */
+};
+
+/* With error AWS_OK there is exactly one entry for each name asked for, in that order. */
+struct ecs_describe_result {
+    struct aws_error error;
+    const struct ecs_service *services;
+    size_t n_services;
+};
+
+typedef void ecs_describe_done_fn(void *userdata, const struct ecs_describe_result *result);
+
+/* DescribeServices in batches of ten; one failed batch fails the whole. Names are copied. */
+int ecs_describe_services(struct aws *aws, const char *cluster, const char *const *names,
+                          size_t n_names, enum aws_priority priority, ecs_describe_done_fn *done,
+                          void *userdata, struct ecs_call **ret);
+
+/* The service as UpdateService answered it; desired_count is -1 if the answer did not say. */
+typedef void ecs_update_done_fn(void *userdata, const struct aws_error *error, int desired_count);
+
+/* UpdateService to an absolute desiredCount: idempotent, so retried freely. */
+int ecs_update_service(struct aws *aws, const char *cluster, const char *service, int desired_count,
+                       enum aws_priority priority, ecs_update_done_fn *done, void *userdata,
+                       struct ecs_call **ret);
+
+void ecs_call_cancel(struct ecs_call *call);
+
+const char *ecs_service_status_name(enum ecs_service_status status);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROVISIONERD_JSON_H
+#define PROVISIONERD_JSON_H
+
+/*
+ * JSON from outside, read with suspicion: on top of json-c, with a limit on depth, no trailing
+ * bytes, valid UTF-8, and getters that tell absent from wrong.
+ *
+ * Getters return 0 and set *ret; -ENOENT if the member is absent or null; -EBADMSG if it is of
+ * another type (or `object` is no object). Strings and containers are borrowed from `object`.
+ */
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* AWS's answers nest to about 6; DescribeServices' deepest to about 10. */
+#define JSON_DEPTH_MAX 32
+
+/* Returns 0, -EBADMSG (not JSON, too deep, trailing bytes, a NUL within a string) or -ENOMEM. */
+int json_parse(const char *text, size_t size, struct json_object **ret);
+
+int json_get_string(struct json_object *object, const char *name, const char **ret);
+int json_get_int(struct json_object *object, const char *name,
+                 int64_t *ret); /* also 2.0, not 2.5 */
+int json_get_double(struct json_object *object, const char *name, double *ret);
+int json_get_bool(struct json_object *object, const char *name, bool *ret);
+int json_get_object(struct json_object *object, const char *name, struct json_object **ret);
+int json_get_array(struct json_object *object, const char *name, struct json_object **ret);
+
+#endif
