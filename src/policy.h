@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROVISIONERD_POLICY_H
+#define PROVISIONERD_POLICY_H
+
+/*
+ * What ought to be. Pure: rules, observations and a moment in; the wanted state, the reason, and what
+ * to look at next out. No I/O, no clock, no allocation; the same input gives the same decision.
+ *
+ * The wanted state of an environment, the first rule that applies:
+ *
+ *   1. activity within the window                       awake
+ *   2. asleep, and somebody scaled a service up by hand awake   (adopt)
+ *   3. asleep                                           asleep
+ *   4. the window is confirmed idle                     asleep
+ *   5. otherwise                                        awake: "I don't know" never sleeps
+ *
+ * Confirmed idle is a chain of facts, each begun after the one before it had ended. It is looked for
+ * once every check_interval:
+ *
+ *   a. DescribeServices: there is something to put to sleep, and the log's writers run
+ *   b. a Logs Insights query over [now - window - lateness, now]: complete, nothing matched
+ *   c. DescribeServices: the counts to give back later
+ *   d. FilterLogEvents from before the query's end until now: nothing matched
+ *
+ * If a link fails, is late, or the clocks moved meanwhile, the chain is void and the environment stays
+ * awake until the next check.
+ *
+ * Decisions are level-triggered: call policy_decide() after every observation and at decision.next,
+ * do what it says unless that is already under way, and it converges from wherever it is.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "clock.h"
+
+/* How long DescribeServices may go on showing the counts from before a write (reads are eventually
+ * consistent): for so long our own write is the better witness. */
+#define POLICY_STALE_READ_MS (60 * MS_PER_SECOND)
+/* From the end of the query to the last look, and from the last look to the act: later is stale. */
+#define POLICY_QUERY_AGE_MAX_MS (2 * MS_PER_MINUTE)
+#define POLICY_LOOK_AGE_MAX_MS (30 * MS_PER_SECOND)
+/* The wall clock may disagree with the monotonic one by so much before the chain is void. */
+#define POLICY_CLOCK_TOLERANCE_MS (5 * MS_PER_SECOND)
+/* Overlap of two searches, for a Date header's resolution and AWS's own clocks. */
+#define POLICY_OVERLAP_MS (5 * MS_PER_SECOND)
+/* After a refusal that a retry will not cure (AccessDenied, not found). */
+#define POLICY_SLOW_RETRY_MS (1 * MS_PER_MINUTE)
+
+#define POLICY_COUNT_UNKNOWN (-1)
+#define POLICY_LEAVE (-1)
+
+enum policy_wanted {
+    POLICY_AWAKE,
+    POLICY_ASLEEP,
+};
+
+enum policy_reason {
+    POLICY_ACTIVITY,         /* within the window */
+    POLICY_ADOPTED,          /* somebody scaled a sleeping service up */
+    POLICY_STILL_ASLEEP,     /* no activity since */
+    POLICY_CONFIRMED_IDLE,   /* the chain is complete */
+    POLICY_CHECK_NOT_DUE,    /* no activity known; the next check will ask */
+    POLICY_CHECKING,         /* the chain is being made */
+    POLICY_NOTHING_TO_SLEEP, /* every service is at 0 already */
+    POLICY_SERVICES_UNKNOWN, /* DescribeServices failed */
+    POLICY_SERVICE_MISSING,  /* a named service does not exist, or ECS could not tell */
+    POLICY_ALWAYS_ON_DOWN,   /* what writes the log does not run: its silence proves nothing */
+    POLICY_QUERY_UNKNOWN,    /* the query failed, ended badly, or never ended */
+    POLICY_QUERY_ACTIVITY,   /* a match just before the window, within the lateness allowed for */
+    POLICY_QUERY_SILENT,     /* no record at all, and silence = unknown */
+    POLICY_LOOK_UNKNOWN,     /* the last look failed */
+    POLICY_STALE,            /* a link of the chain came too late, or a clock moved */
+    POLICY_STATE_UNWRITABLE, /* the counts cannot be recorded, so nothing is put to sleep */
+};
+
+/* Of one environment; from the configuration. */
+struct policy_rules {
+    int64_t window_ms;
+    int64_t lateness_ms;
+    int64_t check_interval_ms;
+    int64_t poll_interval_ms;
+    int64_t poll_interval_awake_ms;
+    bool insights_always;
+    bool silence_is_unknown;
+    bool adopt;
+};
+
+/* What came of asking AWS something. */
+enum policy_finding {
+    POLICY_NOT_ASKED,
+    POLICY_UNKNOWN,  /* asked, and no trustworthy answer came */
+    POLICY_NO_MATCH, /* read to the end: nothing; for DescribeServices: read */
+    POLICY_MATCH,
+};
+
+/* The last question of a kind. While it runs, `finding` is still that of the one before. */
+struct policy_evidence {
+    bool running;
+    bool refused; /* the failure is one that a quick retry will not cure */
+    enum policy_finding finding;
+    struct mono began;
+    struct mono ended;    /* of the last that ended */
+    struct wall began_at; /* AWS's time */
+    struct wall from;     /* time range asked for, of a search */
+    struct wall to;
+    bool silent; /* a query that scanned no record, or did not say how many */
+};
+
+enum policy_condition {
+    POLICY_CONDITION_UNKNOWN, /* not described yet */
+    POLICY_CONDITION_FIT,
+    POLICY_CONDITION_MISSING,     /* or ECS could not tell */
+    POLICY_CONDITION_UNTOUCHABLE, /* DAEMON, DRAINING, INACTIVE: never touched */
+};
+
+struct policy_service {
+    int configured_count; /* wake to this; POLICY_COUNT_UNKNOWN: to the recorded count */
+    int recorded_count;   /* from before the sleep, still owed; POLICY_COUNT_UNKNOWN: none */
+    bool slept;           /* seen at 0 since the sleep began */
+    enum policy_condition condition;
+    int reported_count;   /* desiredCount in the last DescribeServices */
+    bool written;         /* we sent UpdateService since the start */
+    bool write_uncertain; /* the last one's answer was lost, or it is under way */
+    int written_count;
+    struct mono written_at; /* when it ended */
+    struct mono not_before; /* a failed update is not repeated before this */
+};
+
+struct policy_observation {
+    struct wall now; /* AWS's time */
+    struct mono now_mono;
+    enum policy_wanted wanted; /* so far */
+    struct wall last_activity; /* WALL_NEVER: none known. Never later than now */
+    struct wall looked_until;  /* FilterLogEvents has read everything up to here; or WALL_NEVER */
+    struct mono woken;         /* the last wake, or start */
+    struct mono check_due;
+    struct policy_evidence look;
+    struct policy_evidence query;
+    struct policy_evidence describe;
+    const struct policy_service *services;
+    size_t n_services;
+    bool always_on_down;
+};
+
+struct policy_decision {
+    enum policy_wanted wanted;
+    enum policy_reason reason;
+    size_t service; /* the one the reason is about: POLICY_ADOPTED, POLICY_SERVICE_MISSING */
+
+    bool look; /* FilterLogEvents from look_from; the first match ends it */
+    struct wall look_from;
+    bool query;
+    struct wall query_from;
+    struct wall query_to;
+    bool describe;
+
+    bool confirmed_idle; /* UpdateService to 0 is allowed at this very moment, never otherwise */
+    bool check_over;     /* this check has its answer: the next is a check_interval later */
+    struct mono next;    /* without new observations nothing changes before this */
+};
+
+void policy_decide(const struct policy_rules *rules, const struct policy_observation *observation,
+                   struct policy_decision *ret);
+
+/* desiredCount as far as can be known now: our own recent write, else what was reported. */
+int policy_effective_count(const struct policy_service *service, struct mono now);
+
+/* The count a wake gives the service; 0: it is not woken; POLICY_COUNT_UNKNOWN: nothing is owed. */
+int policy_wake_count(const struct policy_service *service);
+
+/* What to record for the service before it is put to sleep; POLICY_COUNT_UNKNOWN: nothing. */
+int policy_count_to_record(const struct policy_service *service, struct mono now);
+
+/* The desiredCount to send for this service now, or POLICY_LEAVE. */
+int policy_update(const struct policy_service *service, const struct policy_decision *decision,
+                  struct mono now);
+
+/* The wake is over: every count owed was given back, and a read that cannot be stale shows it. */
+bool policy_wake_is_settled(const struct policy_observation *observation);
+
+bool policy_is_active(const struct policy_rules *rules,
+                      const struct policy_observation *observation);
+
+/* "activity", "query-unknown", ...: for PROVISIONERD_REASON= and tests. */
+const char *policy_reason_name(enum policy_reason reason);
+
+#endif

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "json.h"
+
+#define STATE_FILE "state.json"
+#define STATE_TEMPORARY "state.json.new"
+#define STATE_VERSION 1
+/* 10,000 environments of 100 services stay well below it. */
+#define STATE_SIZE_MAX ((off_t)256 * 1024 * 1024)
+#define STATE_COUNT_MAX 1000000
+
+DEFINE_CLEANUP(struct state *, state_free)
+
+struct state {
+    int directory_fd;
+    enum state_access access;
+    struct state_environment *environments;
+    size_t n_environments;
+};
+
+void state_environment_clear(struct state_environment *environment)
+{
+    for (size_t i = 0; i < environment->n_services; i++)
+        free(environment->services[i].name);
+    free(environment->services);
+    free(environment->name);
+    free(environment->cluster);
+    *environment = (struct state_environment){0};
+}
+
+int state_environment_copy(const struct state_environment *from, struct state_environment *ret)
+{
+    struct state_environment copy = *from;
+
+    copy.n_services = 0;
+    copy.name = strdup(from->name);
+    copy.cluster = strdup(from->cluster);
+    copy.services = calloc(from->n_services + 1, sizeof(*copy.services));
+    if (!copy.name || !copy.cluster || !copy.services)
+        goto no_memory;
+    for (; copy.n_services < from->n_services; copy.n_services++) {
+        copy.services[copy.n_services] = from->services[copy.n_services];
+        copy.services[copy.n_services].name = strdup(from->services[copy.n_services].name);
+        if (!copy.services[copy.n_services].name)
+            goto no_memory;
+    }
+    *ret = copy;
+    return 0;
+
+no_memory:
+    state_environment_clear(&copy);
+    return -ENOMEM;
+}
+
+static size_t find_index(const struct state *state, const char *name)
+{
+    size_t i = 0;
+
+    while (i < state->n_environments && strcmp(state->environments[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+const struct state_environment *state_find(const struct state *state, const char *name)
+{
+    size_t i = find_index(state, name);
+
+    return i < state->n_environments ? &state->environments[i] : NULL;
+}
+
+size_t state_count(const struct state *state)
+{
+    return state->n_environments;
+}
+
+const struct state_environment *state_at(const struct state *state, size_t index)
+{
+    return index < state->n_environments ? &state->environments[index] : NULL;
+}
+
+int state_put(struct state *state, const struct state_environment *environment)
+{
+    struct state_environment copy;
+    int r = state_environment_copy(environment, &copy);
+    if (r < 0)
+        return r;
+
+    size_t i = find_index(state, environment->name);
+    if (i < state->n_environments) {
+        state_environment_clear(&state->environments[i]);
+    } else {
+        struct state_environment *larger =
+            realloc(state->environments, (state->n_environments + 1) * sizeof(*larger));
+        if (!larger) {
+            state_environment_clear(&copy);
+            return -ENOMEM;
+        }
+        state->environments = larger;
+        state->n_environments++;
+    }
+    state->environments[i] = copy;
+    return 0;
+}
+
+void state_remove(struct state *state, const char *name)
+{
+    size_t i = find_index(state, name);
+
+    if (i == state->n_environments)
+        return;
+    state_environment_clear(&state->environments[i]);
+    state->n_environments--;
+    memmove(&state->environments[i], &state->environments[i + 1],
+            (state->n_environments - i) * sizeof(*state->environments));
+}
+
+/* --- from JSON ------------------------------------------------------------------------------- */
+
+static int read_moment(struct json_object *object, const char *name, struct wall *ret)
+{
+    const char *text;
+    int r = json_get_string(object, name, &text);
+
+    if (r == -ENOENT) {
+        *ret = WALL_NEVER;
+        return 0;
+    }
+    return r < 0 ? r : wall_parse_iso(text, ret);
+}
+
+static int read_service(struct json_object *object, struct state_service *ret)
+{
+    const char *name;
+    int64_t count;
+    bool slept;
+    int r;
+
+    if ((r = json_get_string(object, "name", &name)) < 0 ||
+        (r = json_get_int(object, "recorded_count", &count)) < 0 ||
+        (r = json_get_bool(object, "slept", &slept)) < 0)
+        return r;
+    if (count < 0 || count > STATE_COUNT_MAX)
+        return -ERANGE;
+    ret->recorded_count = (int)count;
+    ret->slept = slept;
+    ret->name = strdup(name);
+    return ret->name ? 0 : -ENOMEM;
+}
+
+static int read_environment(struct json_object *object, struct state_environment *ret)
+{
+    struct state_environment environment = {0};
+    struct json_object *services;
+    const char *name, *cluster, *wanted;
+    int r;
+
+    if ((r = json_get_string(object, "name", &name)) < 0 ||
+        (r = json_get_string(object, "cluster", &cluster)) < 0 ||
+        (r = json_get_string(object, "wanted", &wanted)) < 0 ||
+        (r = json_get_array(object, "services", &services)) < 0 ||
+        (r = read_moment(object, "since", &environment.since)) < 0 ||
+        (r = read_moment(object, "acted_at", &environment.acted_at)) < 0 ||
+        (r = read_moment(object, "last_activity", &environment.last_activity)) < 0)
+        return r;
+
+    environment.asleep = strcmp(wanted, "asleep") == 0;
+    if (!environment.asleep && strcmp(wanted, "awake") != 0)
+        return -EBADMSG;
+
+    size_t n_services = json_object_array_length(services);
+    environment.name = strdup(name);
+    environment.cluster = strdup(cluster);
+    environment.services = calloc(n_services + 1, sizeof(*environment.services));
+    r = environment.name && environment.cluster && environment.services ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < n_services; i++) {
+        r = read_service(json_object_array_get_idx(services, i), &environment.services[i]);
+        if (r == 0)
+            environment.n_services++;
+    }
+    if (r < 0)
+        state_environment_clear(&environment);
+    else
+        *ret = environment;
+    return r;
+}
+
+static int read_document(struct state *state, const char *text, size_t size)
+{
+    _cleanup_json_ struct json_object *document = NULL;
+    struct json_object *environments;
+    int64_t version;
+    int r;
+
+    if ((r = json_parse(text, size, &document)) < 0 ||
+        (r = json_get_int(document, "version", &version)) < 0)
+        return r;
+    if (version != STATE_VERSION)
+        return -EPROTONOSUPPORT;
+    if ((r = json_get_array(document, "environments", &environments)) < 0)
+        return r;
+
+    for (size_t i = 0; i < json_object_array_length(environments); i++) {
+        struct state_environment environment;
+
+        r = read_environment(json_object_array_get_idx(environments, i), &environment);
+        if (r < 0)
+            return r;
+        r = state_find(state, environment.name) ? -EBADMSG : state_put(state, &environment);
+        state_environment_clear(&environment);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int read_file(int directory_fd, char **ret_text, size_t *ret_size)
+{
+    _cleanup_close_ int fd = openat(directory_fd, STATE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat status;
+    size_t size = 0;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) || status.st_size > STATE_SIZE_MAX)
+        return -EFBIG;
+
+    _cleanup_free_ char *text = malloc((size_t)status.st_size + 1);
+    if (!text)
+        return -ENOMEM;
+    while (size < (size_t)status.st_size) {
+        ssize_t n = read(fd, text + size, (size_t)status.st_size - size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        size += (size_t)n;
+    }
+    *ret_text = TAKE(text);
+    *ret_size = size;
+    return 0;
+}
+
+/* Nothing of a file that is not understood in full is believed. */
+static int set_aside(struct state *state, int error, struct wall now, char **ret_trouble)
+{
+    char name[sizeof(STATE_FILE) + 40];
+    int r;
+
+    while (state->n_environments > 0)
+        state_remove(state, state->environments[state->n_environments - 1].name);
+
+    snprintf(name, sizeof(name), STATE_FILE ".unreadable-%lld", (long long)now.ms);
+    if (state->access == STATE_READ_ONLY ||
+        renameat(state->directory_fd, STATE_FILE, state->directory_fd, name) < 0)
+        r = asprintf(ret_trouble,
+                     STATE_FILE " cannot be understood (%s) and is ignored: the counts of "
+                                "environments that are asleep are not known",
+                     strerror(-error));
+    else
+        r = asprintf(ret_trouble,
+                     STATE_FILE " cannot be understood (%s) and was kept as %s: the counts of "
+                                "environments that are asleep are not known",
+                     strerror(-error), name);
+    return r < 0 ? -ENOMEM : 0;
+}
+
+int state_open(const char *directory, enum state_access access, struct wall now, struct state **ret,
+               char **ret_trouble)
+{
+    _cleanup_(state_free) struct state *state = calloc(1, sizeof(*state));
+    _cleanup_free_ char *text = NULL, *trouble = NULL;
+    size_t size = 0;
+    int r;
+
+    if (!state)
+        return -ENOMEM;
+    state->directory_fd = -1;
+    state->access = access;
+    state->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (state->directory_fd < 0)
+        return -errno;
+    if (access == STATE_READ_WRITE) {
+        if (flock(state->directory_fd, LOCK_EX | LOCK_NB) < 0)
+            return -errno;
+        if (faccessat(state->directory_fd, ".", W_OK, AT_EACCESS) < 0 &&
+            asprintf(&trouble, "%s cannot be written (%s): no environment will be put to sleep",
+                     directory, strerror(errno)) < 0)
+            return -ENOMEM;
+    }
+
+    r = read_file(state->directory_fd, &text, &size);
+    if (r == 0)
+        r = read_document(state, text, size);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0 && r != -ENOENT) {
+        free(TAKE(trouble));
+        r = set_aside(state, r, now, &trouble);
+        if (r < 0)
+            return r;
+    }
+    *ret_trouble = TAKE(trouble);
+    *ret = TAKE(state);
+    return 0;
+}
+
+struct state *state_free(struct state *state)
+{
+    if (!state)
+        return NULL;
+    for (size_t i = 0; i < state->n_environments; i++)
+        state_environment_clear(&state->environments[i]);
+    free(state->environments);
+    if (state->directory_fd >= 0)
+        close(state->directory_fd); /* releases the lock */
+    free(state);
+    return NULL;
+}
+
+/* --- to JSON --------------------------------------------------------------------------------- */
+
+/* Takes value, also on failure; a NULL value is a failed allocation. */
+static int add(struct json_object *object, const char *name, struct json_object *value)
+{
+    if (!value)
+        return -ENOMEM;
+    if (json_object_object_add(object, name, value) < 0) {
+        json_object_put(value);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int append(struct json_object *array, struct json_object *value)
+{
+    if (!value)
+        return -ENOMEM;
+    if (json_object_array_add(array, value) < 0) {
+        json_object_put(value);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int add_moment(struct json_object *object, const char *name, struct wall moment)
+{
+    char text[WALL_TEXT_MAX];
+
+    if (!wall_is_set(moment))
+        return 0;
+    return add(object, name, json_object_new_string(wall_format_iso(moment, text)));
+}
+
+static struct json_object *write_service(const struct state_service *service)
+{
+    _cleanup_json_ struct json_object *object = json_object_new_object();
+
+    if (!object || add(object, "name", json_object_new_string(service->name)) < 0 ||
+        add(object, "recorded_count", json_object_new_int(service->recorded_count)) < 0 ||
+        add(object, "slept", json_object_new_boolean(service->slept)) < 0)
+        return NULL;
+    return TAKE(object);
+}
+
+static struct json_object *write_environment(const struct state_environment *environment)
+{
+    _cleanup_json_ struct json_object *object = json_object_new_object();
+    _cleanup_json_ struct json_object *services = json_object_new_array();
+    const char *wanted = environment->asleep ? "asleep" : "awake";
+
+    if (!object || !services)
+        return NULL;
+    for (size_t i = 0; i < environment->n_services; i++)
+        if (append(services, write_service(&environment->services[i])) < 0)
+            return NULL;
+    if (add(object, "name", json_object_new_string(environment->name)) < 0 ||
+        add(object, "cluster", json_object_new_string(environment->cluster)) < 0 ||
+        add(object, "wanted", json_object_new_string(wanted)) < 0 ||
+        add_moment(object, "since", environment->since) < 0 ||
+        add_moment(object, "acted_at", environment->acted_at) < 0 ||
+        add_moment(object, "last_activity", environment->last_activity) < 0 ||
+        add(object, "services", TAKE(services)) < 0)
+        return NULL;
+    return TAKE(object);
+}
+
+static struct json_object *write_document(const struct state *state)
+{
+    _cleanup_json_ struct json_object *document = json_object_new_object();
+    _cleanup_json_ struct json_object *environments = json_object_new_array();
+
+    if (!document || !environments)
+        return NULL;
+    for (size_t i = 0; i < state->n_environments; i++)
+        if (append(environments, write_environment(&state->environments[i])) < 0)
+            return NULL;
+    if (add(document, "version", json_object_new_int(STATE_VERSION)) < 0 ||
+        add(document, "environments", TAKE(environments)) < 0)
+        return NULL;
+    return TAKE(document);
+}
+
+static int write_all(int fd, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, text, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        text += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int replace_file(int directory_fd, const char *text, size_t size)
+{
+    int r;
+    int fd = openat(directory_fd, STATE_TEMPORARY,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+
+    r = write_all(fd, text, size);
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    if (close(fd) < 0 && r == 0)
+        r = -errno;
+    if (r == 0 && renameat(directory_fd, STATE_TEMPORARY, directory_fd, STATE_FILE) < 0)
+        r = -errno;
+    if (r < 0) {
+        /* Best effort: the next save truncates it anyway. */
+        (void)unlinkat(directory_fd, STATE_TEMPORARY, 0);
+        return r;
+    }
+    return fsync(directory_fd) < 0 ? -errno : 0;
+}
+
+int state_save(struct state *state)
+{
+    size_t size;
+
+    if (state->access == STATE_READ_ONLY)
+        return 0;
+
+    _cleanup_json_ struct json_object *document = write_document(state);
+    if (!document)
+        return -ENOMEM;
+    const char *text = json_object_to_json_string_length(
+        document,
+        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+    return text ? replace_file(state->directory_fd, text, size) : -ENOMEM;
+}

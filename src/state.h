@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROVISIONERD_STATE_H
+#define PROVISIONERD_STATE_H
+
+/*
+ * What must survive a crash: which environments were put to sleep, and the desired counts from before.
+ *
+ * One small versioned JSON file, `state.json`, in the state directory. state_save() replaces it
+ * whole: temporary file, fsync, rename, fsync of the directory; so a reader finds the old state or
+ * the new one, never a part. A file that cannot be understood is kept aside under another name and
+ * never slept from. The directory is locked: two daemons must not share it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "clock.h"
+
+struct state;
+
+struct state_service {
+    char *name;
+    int recorded_count; /* desiredCount from before the sleep; still owed */
+    bool slept;         /* seen at 0 since */
+};
+
+/* An environment that is asleep, or awake with counts still to be given back. */
+struct state_environment {
+    char *name;
+    char *cluster;
+    bool asleep; /* the wanted state */
+    struct wall since;
+    struct wall acted_at;      /* not later than this a count was last written */
+    struct wall last_activity; /* WALL_NEVER: none known */
+    struct state_service *services;
+    size_t n_services;
+};
+
+enum state_access {
+    STATE_READ_WRITE,
+    STATE_READ_ONLY, /* --dry-run: no lock; state_save() does nothing, successfully */
+};
+
+/*
+ * Opens the directory and reads the file; a missing file is an empty state.
+ * Returns 0, -ENOMEM, -EWOULDBLOCK (another daemon holds the lock) or another negative errno of
+ * opening the directory. *ret_trouble is NULL or (allocated) what is wrong though the state is
+ * usable: an unreadable file that was set aside, a directory that cannot be written.
+ */
+int state_open(const char *directory, enum state_access access, struct wall now, struct state **ret,
+               char **ret_trouble);
+struct state *state_free(struct state *state);
+
+/* Borrowed until the next state_put() or state_remove(); NULL if there is none. */
+const struct state_environment *state_find(const struct state *state, const char *name);
+size_t state_count(const struct state *state);
+const struct state_environment *state_at(const struct state *state, size_t index);
+
+/* In memory; copied. Returns 0 or -ENOMEM, and then nothing has changed. */
+int state_put(struct state *state, const struct state_environment *environment);
+void state_remove(struct state *state, const char *name);
+
+/* To disk, durably. Returns 0 or a negative errno: then the file is the old one or the new one, whole. */
+int state_save(struct state *state);
+
+/* A copy for the caller, and its release. Members of a zeroed struct may be cleared too. */
+int state_environment_copy(const struct state_environment *from, struct state_environment *ret);
+void state_environment_clear(struct state_environment *environment);
+
+#endif
