@@ -548,6 +548,7 @@ struct sim {
     size_t history_allocated;
     uint64_t history_newest, history_oldest;
 
+    int64_t clock_offset_ms; /* of AWS's clock to ours; a front adds it to the moment it passes in */
     uint64_t seed;
     uint64_t random_state;
     uint64_t next_serial;
