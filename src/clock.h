@@ -87,8 +87,8 @@ const char *wall_format_iso(struct wall t, char buffer[static WALL_TEXT_MAX]);
 const char *wall_format_local(struct wall t, bool seconds, char buffer[static WALL_TEXT_MAX]);
 
 /*
- * Reads an ISO 8601 UTC moment as AWS writes it ("2026-03-01T14:20:05Z", fraction optional).
- * Returns 0, or -EINVAL.
+ * Reads an ISO 8601 UTC moment as AWS writes it ("2026-03-01T14:20:05Z", fraction optional; "+00:00"
+ * in place of the Z, as AWS's Python tools write it). Returns 0, or -EINVAL (also before 1970).
  */
 int wall_parse_iso(const char *text, struct wall *ret);
 
@@ -98,13 +98,19 @@ int wall_parse_iso(const char *text, struct wall *ret);
  */
 int wall_parse_http_date(const char *text, struct wall *ret);
 
-/* "1h30min", "15s", "250ms", "0s", "2d": the form that duration_parse reads. Returns buffer. */
+/*
+ * "1h30min", "15s", "250ms", "0s", "2d": the form that duration_parse reads; a negative one, which it
+ * does not read, with a leading '-'. Returns buffer.
+ */
 const char *duration_format(int64_t duration_ms, char buffer[static DURATION_TEXT_MAX]);
 
+/* Ten years. What is longer is a slip of the pen. */
+#define DURATION_MAX_MS (3653 * MS_PER_DAY)
+
 /*
- * Reads a duration written for people: numbers with units ms, s, min (m), h, d, added up ("1h30min").
- * A bare number is refused: its unit would be a guess.
- * Returns 0, -EINVAL (not a duration) or -ERANGE (more than ten years).
+ * Reads a duration written for people: numbers with units ms, s, min (m), h, d, added up ("1h30min",
+ * "1h 30min"). A bare number is refused: its unit would be a guess.
+ * Returns 0, -EINVAL (not a duration) or -ERANGE (more than DURATION_MAX_MS).
  */
 int duration_parse(const char *text, int64_t *ret_ms);
 

@@ -7,7 +7,9 @@
  * bytes, valid UTF-8, and getters that tell absent from wrong.
  *
  * Getters return 0 and set *ret; -ENOENT if the member is absent or null; -EBADMSG if it is of
- * another type (or `object` is no object). Strings and containers are borrowed from `object`.
+ * another type (or `object` is no object), or a number that *ret cannot hold: json-c would quietly
+ * put the nearest in its place. Strings and containers are borrowed from `object`. Of a member
+ * written twice, the last counts.
  */
 
 #include <json-c/json.h>
@@ -18,7 +20,11 @@
 /* AWS's answers nest to about 6; DescribeServices' deepest to about 10. */
 #define JSON_DEPTH_MAX 32
 
-/* Returns 0, -EBADMSG (not JSON, too deep, trailing bytes, a NUL within a string) or -ENOMEM. */
+/*
+ * text need not end in a NUL. *ret, never NULL, is the caller's, to be put.
+ * Returns 0, -EBADMSG (not JSON, too deep, trailing bytes, a NUL within a string, an integer beyond
+ * 64 bits, or nothing but null) or -ENOMEM.
+ */
 int json_parse(const char *text, size_t size, struct json_object **ret);
 
 int json_get_string(struct json_object *object, const char *name, const char **ret);
