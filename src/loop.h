@@ -36,7 +36,11 @@ struct mono loop_mono(struct loop *loop);
 /* Uniform in [0, bound); 0 when bound is 0. For jitter, never for secrets. */
 uint64_t loop_random(struct loop *loop, uint64_t bound);
 
-/* A timer is made stopped, fires once an arming, and may be re-armed from its callback. */
+/*
+ * A timer is made stopped, fires once an arming, and may be re-armed from its callback. A moment past
+ * or a delay of 0 or less fires at the loop's next turn; one a hundred years away, MONO_FOREVER
+ * among them, stops the timer.
+ */
 typedef void loop_timer_fn(void *userdata);
 int loop_timer_new(struct loop *loop, loop_timer_fn *fire, void *userdata, struct loop_timer **ret);
 void loop_timer_at(struct loop_timer *timer, struct mono when);
@@ -51,7 +55,10 @@ int loop_io_new(struct loop *loop, int fd, uint32_t events, loop_io_fn *ready, v
 int loop_io_set_events(struct loop_io *io, uint32_t events);
 struct loop_io *loop_io_free(struct loop_io *io);
 
-/* Blocks the signal and delivers it as an event, until the loop is freed. */
+/*
+ * Delivers the signal as an event, until the loop is freed. It stays blocked even then: a second
+ * SIGTERM must not kill a daemon that is cleaning up. -EBUSY if the signal is already taken.
+ */
 typedef void loop_signal_fn(void *userdata, int signal_number);
 int loop_signal_new(struct loop *loop, int signal_number, loop_signal_fn *received, void *userdata);
 
