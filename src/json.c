@@ -19,19 +19,21 @@ static bool is_space(char c)
 }
 
 /*
- * Looks for what json-c lets pass although it is no JSON, or although it would be lost on the way
- * to a C string: control characters and "\u0000" within strings (a member's name would end there),
- * NaN and Infinity (only these begin with a capital N or I), and NUL bytes (json-c takes one for
- * the end of the text). Everything else is left to json-c.
+ * Looks for what json-c lets pass although it is no JSON, or although it would be lost on the way to
+ * a C string: control characters (a NUL is json-c's end of the text), "\u0000" within strings (a
+ * member's name would end there); and outside of strings single quotes, NaN and Infinity (nothing
+ * else holds a capital N or I). Everything else is left to json-c.
  */
 static bool passes_unnoticed(const char *text, size_t size)
 {
     bool in_string = false;
 
     for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
+        char c = text[i];
 
-        if (c == '\0' || (in_string && c < 0x20) || (!in_string && (c == 'N' || c == 'I')))
+        if ((unsigned char)c < 0x20 && (in_string || !is_space(c)))
+            return true;
+        if (!in_string && (c == '\'' || c == 'N' || c == 'I'))
             return true;
         if (c == '"') {
             in_string = !in_string;
