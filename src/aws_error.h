@@ -10,6 +10,7 @@
  * in the XML body.
  */
 
+#include <json-c/json.h>
 #include <stdbool.h>
 
 #include "http.h"
@@ -33,12 +34,17 @@ struct aws_error {
     enum aws_error_kind kind;
     int http_status;     /* 0: none came */
     char code[96];       /* AWS's, "ThrottlingException"; "" if none */
-    char message[512];   /* AWS's or ours; may hold anything AWS sent, escaped by log.h */
+    char message[512];   /* AWS's or ours; may hold anything AWS sent, escaped by log.h. Cut before
+                            a canonical request quoted in it: there a session token may stand */
     char request_id[64]; /* "" if none */
 };
 
 /* Classifies an answer. A 2xx is AWS_OK, unless its body is an error body. */
 void aws_error_from_response(const struct http_response *response, struct aws_error *ret);
+
+/* The same, for who has parsed the body already: NULL if it is no JSON. Borrowed. */
+void aws_error_from_parsed(const struct http_response *response, struct json_object *body,
+                           struct aws_error *ret);
 
 void aws_error_set(struct aws_error *error, enum aws_error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
