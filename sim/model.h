@@ -122,6 +122,7 @@ struct sim_key {
     struct sim_permission *permissions;
     size_t n_permissions;
     bool allow_everything;
+    bool issued; /* by sim_key_issue(); forgotten a day after its end */
 };
 
 struct sim_role {
@@ -548,7 +549,7 @@ struct sim {
     size_t history_allocated;
     uint64_t history_newest, history_oldest;
 
-    int64_t clock_offset_ms; /* of AWS's clock to ours; a front adds it to the moment it passes in */
+    int64_t clock_offset_ms; /* of AWS's clock to ours; a front adds it to what it passes in */
     uint64_t seed;
     uint64_t random_state;
     uint64_t next_serial;

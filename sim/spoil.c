@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim/internal.h"
+#include "src/json.h"
+
+/* What faults do to answers. A shortage of memory while spoiling leaves an empty HTTP 500, which is
+ * a spoilt answer too. */
+
+#define HUGE_DEFAULT_BYTES (INT64_C(64) << 20)
+#define DEEP_DEFAULT_LEVELS 100000
+#define SPOIL_BYTES_MAX (INT64_C(256) << 20) /* a test's typing error must not take the machine */
+
+static void plain(struct sim_response *ret, int status, const char *type, const char *body)
+{
+    (void)sim_response_set(ret, status, type, body, strlen(body));
+}
+
+static void set_error(struct sim_call *call, int status, const char *code, const char *message)
+{
+    (void)sim_refuse(call, code, "%s", message);
+    call->error_status = status;
+}
+
+static bool is_ecs_like(const struct sim_call *call)
+{
+    return call->parameters && (json_object_object_get(call->parameters, "cluster") ||
+                                json_object_object_get(call->parameters, "service"));
+}
+
+void sim_fault_replace(struct sim_call *call, enum sim_fault_kind kind, struct sim_response *ret,
+                       bool *ret_answered)
+{
+    *ret_answered = false;
+    switch (kind) {
+    case SIM_FAULT_THROTTLE:
+        set_error(call, 400, "ThrottlingException", "Rate exceeded");
+        return;
+    case SIM_FAULT_HTTP_500:
+        set_error(call, 500, is_ecs_like(call) ? "ServerException" : "InternalFailure",
+                  "Service Unavailable. Please try again later.");
+        return;
+    case SIM_FAULT_HTTP_503:
+        set_error(call, 503, "ServiceUnavailableException",
+                  "The service cannot complete the request.");
+        return;
+    case SIM_FAULT_ACCESS_DENIED:
+        set_error(call, 400, "AccessDeniedException", "");
+        snprintf(call->error_message, sizeof(call->error_message),
+                 "User: %s is not authorized to perform: %s with an explicit deny",
+                 call->caller ? call->caller->arn : "anonymous", call->operation);
+        return;
+    case SIM_FAULT_EXPIRED_TOKEN:
+        set_error(call, 400, "ExpiredTokenException",
+                  "The security token included in the request is expired");
+        return;
+    case SIM_FAULT_NOT_FOUND:
+        if (is_ecs_like(call) && strcmp(call->operation, "UpdateService") == 0)
+            set_error(call, 400, "ServiceNotFoundException", "Service not found.");
+        else if (is_ecs_like(call))
+            set_error(call, 400, "ClusterNotFoundException", "Cluster not found.");
+        else
+            set_error(call, 400, "ResourceNotFoundException",
+                      "The specified log group does not exist.");
+        return;
+    case SIM_FAULT_INVALID_PARAMETER:
+        set_error(call, 400, "InvalidParameterException", "Invalid parameter");
+        return;
+    case SIM_FAULT_HTTP_502:
+        plain(ret, 502, "text/html",
+              "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+              "<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n");
+        break;
+    case SIM_FAULT_REFUSE:
+        plain(ret, 503, NULL, "");
+        ret->delivery = SIM_REFUSE;
+        break;
+    default:
+        return;
+    }
+    *ret_answered = true;
+}
+
+/* A new body with the old headers: Content-Type and request id stay what they were. */
+static void set_body(struct sim_response *response, char *body, size_t size)
+{
+    free(response->body);
+    response->body = body;
+    response->body_size = body ? size : 0;
+    if (!body)
+        response->status = 500;
+}
+
+static void set_body_text(struct sim_response *response, const char *text)
+{
+    set_body(response, strdup(text), strlen(text));
+}
+
+/* Every value becomes one of another type, the names stay. */
+static void spoil_types(struct sim_response *response)
+{
+    struct json_object *object = NULL;
+    if (json_parse(response->body, response->body_size, &object) < 0 ||
+        !json_object_is_type(object, json_type_object) || json_object_object_length(object) == 0) {
+        json_object_put(object);
+        set_body_text(response, "[\"events\", 42, null]");
+        return;
+    }
+    struct json_object *spoilt = json_object_new_object();
+    json_object_object_foreach(object, name, value)
+    {
+        struct json_object *other;
+        switch (json_object_get_type(value)) {
+        case json_type_array:
+            other = json_object_new_string("nothing");
+            break;
+        case json_type_string:
+            other = json_object_new_int64(42);
+            break;
+        default:
+            other = json_object_new_array();
+        }
+        if (!spoilt || sim_json_add(spoilt, name, other) < 0) {
+            json_object_put(spoilt);
+            spoilt = NULL;
+            break;
+        }
+    }
+    const char *text = spoilt ? json_object_to_json_string(spoilt) : NULL;
+    set_body_text(response, text ? text : "42");
+    json_object_put(spoilt);
+    json_object_put(object);
+}
+
+/* {"padding":"xxxx...": valid, only too long. */
+static void make_huge(struct sim_response *response, int64_t bytes)
+{
+    static const char head[] = "{\"padding\":\"";
+    size_t padding = (size_t)(bytes > 0 && bytes <= SPOIL_BYTES_MAX ? bytes : HUGE_DEFAULT_BYTES);
+    size_t size = sizeof(head) - 1 + padding + 2;
+    char *body = malloc(size + 1);
+    if (body) {
+        memset(body, 'x', size);
+        memcpy(body, head, sizeof(head) - 1);
+        memcpy(body + size - 2, "\"}", 3);
+    }
+    set_body(response, body, size);
+}
+
+static void make_deep(struct sim_response *response, int64_t levels)
+{
+    size_t n = (size_t)(levels > 0 && levels <= SPOIL_BYTES_MAX ? levels : DEEP_DEFAULT_LEVELS);
+    char *body = malloc(2 * n + 1);
+    if (body) {
+        memset(body, '[', n);
+        memset(body + n, ']', n);
+        body[2 * n] = '\0';
+    }
+    set_body(response, body, 2 * n);
+}
+
+void sim_fault_spoil(struct sim *sim, enum sim_fault_kind kind, int64_t value,
+                     struct sim_response *response)
+{
+    switch (kind) {
+    case SIM_FAULT_RESET:
+    case SIM_FAULT_STALL:
+        response->delivery = kind == SIM_FAULT_RESET ? SIM_RESET : SIM_STALL;
+        response->cut_after = (size_t)sim_random(sim, response->body_size);
+        break;
+    case SIM_FAULT_TRICKLE:
+        response->delivery = SIM_TRICKLE;
+        break;
+    case SIM_FAULT_TRUNCATE:
+        response->body_size /= 2;
+        response->body[response->body_size] = '\0';
+        break;
+    case SIM_FAULT_GARBAGE:
+        set_body_text(response, "<!DOCTYPE html><p>We'll be back \xff\xfe soon");
+        break;
+    case SIM_FAULT_ERROR_IN_200:
+        response->status = 200;
+        set_body_text(response, "{\"__type\":\"InternalFailure\",\"message\":\"try again\"}");
+        break;
+    case SIM_FAULT_WRONG_CONTENT_LENGTH:
+        response->content_length_override = (int64_t)response->body_size + (value ? value : 100);
+        break;
+    case SIM_FAULT_WRONG_TYPES:
+        spoil_types(response);
+        break;
+    case SIM_FAULT_HUGE:
+        make_huge(response, value);
+        break;
+    case SIM_FAULT_DEEP:
+        make_deep(response, value);
+        break;
+    default:
+        break;
+    }
+}
+
+/* IMF-fixdate, whatever the locale. */
+static void format_http_date(struct wall when, char *buffer, size_t size)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t seconds = (time_t)(when.ms / MS_PER_SECOND);
+    struct tm tm = {0};
+    (void)gmtime_r(&seconds, &tm);
+    snprintf(buffer, size, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday % 7], tm.tm_mday,
+             months[tm.tm_mon % 12], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+void sim_response_finish(struct sim *sim, const struct sim_call *call,
+                         struct sim_response *response)
+{
+    int64_t skew_ms = 0, latency_ms = 0;
+    (void)sim_fault_fires(sim, call, SIM_FAULT_SKEWED_DATE, &skew_ms);
+    (void)sim_fault_fires(sim, call, SIM_FAULT_LATENCY, &latency_ms);
+
+    char date[64];
+    format_http_date(wall_add(call->now, skew_ms), date, sizeof(date));
+    /* Without memory for it there is no Date: clients must do without as well. */
+    (void)sim_response_add_header(response, "Date", date);
+    response->latency_ms = sim->settings.latency_ms + (latency_ms > 0 ? latency_ms : 0);
+}
