@@ -97,6 +97,12 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsupport.a $(BUILD)/libsim.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(SIM_LIBS) $(DAEMON_LIBS)
 
+# Tests of the real loop and transport: without the virtual ones.
+$(BUILD)/unit/test_real_%: $(BUILD)/tests/unit/test_real_%.o $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lssl
+
 .PHONY: unit-tests
 unit-tests: $(UNIT_TESTS:%=$(BUILD)/unit/%) ## build the unit tests
 
@@ -121,7 +127,7 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR
 	$(INSTALL) -D -m 755 $(BUILD)/provisionerd $(DESTDIR)$(SBINDIR)/provisionerd
 	$(INSTALL) -D -m 755 $(BUILD)/provisionerd-sim $(DESTDIR)$(BINDIR)/provisionerd-sim
 	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
-	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' systemd/provisionerd.service \
+	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g; s|@DOCDIR@|$(DOCDIR)|g' systemd/provisionerd.service \
 		> $(DESTDIR)$(UNITDIR)/provisionerd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/provisionerd.service
 	$(INSTALL) -D -m 644 README.md $(DESTDIR)$(DOCDIR)/README.md

@@ -180,6 +180,9 @@ static void say_reason(struct record *record, const struct audit_facts *facts)
     case POLICY_STATE_UNWRITABLE:
         record_say(record, "the task counts could not be recorded: %s", or_unknown(facts->trouble));
         return;
+    case POLICY_REMOVED:
+        record_say(record, "removed from the configuration, and `on_remove = wake`");
+        return;
     }
 }
 

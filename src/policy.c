@@ -59,9 +59,12 @@ int policy_update(const struct policy_service *service, const struct policy_deci
     int wanted = policy_wake_count(service);
     if (wanted <= 0)
         return POLICY_LEAVE;
-    /* A count above 0 that is not ours is somebody's wish. One that we do not know is not a reason
-     * to let people wait: the recorded count is right, and sending it twice is harmless. */
-    return count == 0 || count == POLICY_COUNT_UNKNOWN ? wanted : POLICY_LEAVE;
+    /* A count above 0 that is not ours is somebody's wish. One that we do not know is no reason to
+     * let people wait: the recorded count is right, and sending it twice is harmless. So it is when
+     * a read after our write shows 0, be it stale or the write overtaken by an older one. */
+    bool undone = service->reported_count == 0 && service->condition == POLICY_CONDITION_FIT &&
+                  service->reported_at.ms > service->written_at.ms;
+    return count == 0 || count == POLICY_COUNT_UNKNOWN || undone ? wanted : POLICY_LEAVE;
 }
 
 /* The last DescribeServices began too long after the last write to be older than it. */
@@ -253,6 +256,11 @@ static void decide_wanted(const struct policy_rules *rules,
                           const struct policy_observation *observation,
                           struct policy_decision *decision)
 {
+    if (observation->removed) {
+        decision->wanted = POLICY_AWAKE;
+        decision->reason = POLICY_REMOVED;
+        return;
+    }
     if (policy_is_active(rules, observation)) {
         decision->wanted = POLICY_AWAKE;
         decision->reason = POLICY_ACTIVITY;
@@ -276,7 +284,7 @@ static void decide_check(const struct policy_rules *rules,
                          const struct policy_observation *observation,
                          struct policy_decision *decision)
 {
-    if (decision->wanted != observation->wanted)
+    if (decision->wanted != observation->wanted || observation->removed)
         return; /* first the change; it puts the check off */
     if (observation->now_mono.ms < observation->check_due.ms) {
         wake_at(decision, observation->check_due);
@@ -311,7 +319,7 @@ static void decide_look(const struct policy_rules *rules,
     bool is_asleep = decision->wanted == POLICY_ASLEEP;
     int64_t interval_ms = is_asleep ? rules->poll_interval_ms : rules->poll_interval_awake_ms;
 
-    if (look->running || decision->look)
+    if (look->running || decision->look || observation->removed)
         return;
     if (look->refused && interval_ms < POLICY_SLOW_RETRY_MS)
         interval_ms = POLICY_SLOW_RETRY_MS;
@@ -331,6 +339,8 @@ static void decide_look(const struct policy_rules *rules,
             from, wall_add(observation->looked_until, -(rules->lateness_ms + POLICY_OVERLAP_MS)));
     if (!is_asleep && wall_is_set(observation->last_activity))
         from = wall_max(from, wall_add(observation->now, -(interval_ms + rules->lateness_ms)));
+    if (wall_is_set(observation->last_activity))
+        from = wall_max(from, wall_add(observation->last_activity, 1));
     decision->look = true;
     decision->look_from = from;
 }
@@ -411,6 +421,8 @@ const char *policy_reason_name(enum policy_reason reason)
         return "stale";
     case POLICY_STATE_UNWRITABLE:
         return "state-unwritable";
+    case POLICY_REMOVED:
+        return "removed";
     }
     return "unknown";
 }

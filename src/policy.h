@@ -72,6 +72,7 @@ enum policy_reason {
     POLICY_LOOK_UNKNOWN,     /* the last look failed */
     POLICY_STALE,            /* a link of the chain came too late, or a clock moved */
     POLICY_STATE_UNWRITABLE, /* the counts cannot be recorded, so nothing is put to sleep */
+    POLICY_REMOVED,          /* no longer in the configuration, and to be left awake */
 };
 
 /* Of one environment; from the configuration. */
@@ -119,9 +120,10 @@ struct policy_service {
     int recorded_count;   /* from before the sleep, still owed; POLICY_COUNT_UNKNOWN: none */
     bool slept;           /* seen at 0 since the sleep began */
     enum policy_condition condition;
-    int reported_count;   /* desiredCount in the last DescribeServices */
-    bool written;         /* we sent UpdateService since the start */
-    bool write_uncertain; /* the last one's answer was lost, or it is under way */
+    int reported_count;      /* desiredCount in the last DescribeServices */
+    struct mono reported_at; /* when that began */
+    bool written;            /* we sent UpdateService since the start */
+    bool write_uncertain;    /* the last one's answer was lost, or it is under way */
     int written_count;
     struct mono written_at; /* when it ended */
     struct mono not_before; /* a failed update is not repeated before this */
@@ -141,6 +143,7 @@ struct policy_observation {
     const struct policy_service *services;
     size_t n_services;
     bool always_on_down;
+    bool removed; /* no longer in the configuration: to be woken, and let go */
 };
 
 struct policy_decision {

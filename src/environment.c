@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: MIT */
+/* One environment: its life, and the step from observation to act. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "environment_internal.h"
+
+/* Each pass of a step ends a check, changes the wanted state, or starts something: four suffice. */
+#define PASSES_MAX 8
+#define TIMER_MAX_MS (1 * MS_PER_HOUR)
+/* "name=count ..." of the first services; the state file has them all. */
+#define COUNTS_TEXT_MAX 2048
+
+DEFINE_CLEANUP(struct environment *, environment_free)
+
+static void tell_changed(const struct environment *environment)
+{
+    if (environment->context->changed)
+        environment->context->changed(environment->context->userdata);
+}
+
+static size_t n_services(const struct environment *environment)
+{
+    return environment->config->n_services;
+}
+
+/* --- words for the audit ------------------------------------------------------------------------ */
+
+enum counts_of {
+    COUNTS_REPORTED,
+    COUNTS_RECORDED, /* those that are not 0: what is put to sleep */
+    COUNTS_TO_WAKE,
+};
+
+static const char *counts_text(const struct environment *environment, enum counts_of of,
+                               char text[static COUNTS_TEXT_MAX])
+{
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < n_services(environment); i++) {
+        const struct policy_service *service = &environment->services[i];
+        int count = of == COUNTS_REPORTED   ? service->reported_count
+                    : of == COUNTS_RECORDED ? service->recorded_count
+                                            : policy_wake_count(service);
+
+        if (of != COUNTS_REPORTED && count <= 0)
+            continue;
+        if (of == COUNTS_REPORTED && service->condition != POLICY_CONDITION_FIT)
+            continue;
+        int n = snprintf(text + length, COUNTS_TEXT_MAX - length, "%s%s=%d", length ? " " : "",
+                         environment->config->services[i].name, count);
+        if (n < 0 || (size_t)n >= COUNTS_TEXT_MAX - length) {
+            text[length] = '\0';
+            break;
+        }
+        length += (size_t)n;
+    }
+    return text;
+}
+
+static struct audit_facts facts_of(const struct environment *environment,
+                                   const struct policy_decision *decision)
+{
+    const struct policy_observation *observation = &environment->observation;
+    struct audit_facts facts = {
+        .reason = decision->reason,
+        .last_activity = observation->last_activity,
+        .activity = environment->activity,
+        .query_from = WALL_NEVER,
+        .query_to = WALL_NEVER,
+        .looked_at = WALL_NEVER,
+        .window_ms = environment->rules.window_ms,
+    };
+
+    switch (decision->reason) {
+    case POLICY_ADOPTED:
+    case POLICY_SERVICE_MISSING:
+        if (decision->service < n_services(environment))
+            facts.service = environment->config->services[decision->service].name;
+        break;
+    case POLICY_ALWAYS_ON_DOWN:
+        facts.service = environment->always_on_down;
+        break;
+    case POLICY_CONFIRMED_IDLE:
+    case POLICY_QUERY_ACTIVITY:
+    case POLICY_QUERY_SILENT:
+    case POLICY_QUERY_UNKNOWN:
+        facts.query_from = observation->query.from;
+        facts.query_to = observation->query.to;
+        facts.query_id = environment->query_id;
+        facts.has_statistics = environment->query_has_statistics;
+        facts.records_scanned = environment->query_records_scanned;
+        facts.bytes_scanned = environment->query_bytes_scanned;
+        facts.looked_at = observation->look.began_at;
+        facts.trouble = environment->trouble.text;
+        break;
+    case POLICY_SERVICES_UNKNOWN:
+    case POLICY_LOOK_UNKNOWN:
+    case POLICY_STATE_UNWRITABLE:
+        facts.trouble = environment->trouble.text;
+        break;
+    default:
+        break;
+    }
+    return facts;
+}
+
+static void tell_stay(struct environment *environment, const struct policy_decision *decision)
+{
+    if (decision->reason == environment->last_stay)
+        return;
+    environment->last_stay = decision->reason;
+    struct audit_facts facts = facts_of(environment, decision);
+    audit_stay(environment->config, &facts);
+}
+
+/* --- the first look at its services ------------------------------------------------------------ */
+
+/* Without a record of ours: asleep if everything is at 0, by whomever. */
+void environment_find(struct environment *environment)
+{
+    struct policy_observation *observation = &environment->observation;
+    char counts[COUNTS_TEXT_MAX];
+    bool is_any_fit = false, is_any_up = false, is_any_unknown = false, is_any_slept = false;
+
+    environment->is_found = true;
+    for (size_t i = 0; i < environment->config->n_services; i++) {
+        const struct policy_service *service = &environment->services[i];
+
+        is_any_slept = is_any_slept || service->slept;
+        if (service->condition != POLICY_CONDITION_FIT)
+            continue;
+        is_any_fit = true;
+        is_any_up = is_any_up || service->reported_count > 0;
+        is_any_unknown = is_any_unknown || (service->recorded_count == POLICY_COUNT_UNKNOWN &&
+                                            service->configured_count == POLICY_COUNT_UNKNOWN);
+    }
+    if (environment_is_owed(environment) || is_any_up || !is_any_fit) {
+        /* The last run ended between recording and acting: nothing sleeps. */
+        if (is_any_up && !is_any_slept)
+            observation->wanted = POLICY_AWAKE;
+        counts_text(environment, COUNTS_REPORTED, counts);
+        audit_found(environment->config, observation->wanted, counts, false);
+        return;
+    }
+    for (size_t i = 0; i < environment->config->n_services; i++) {
+        struct policy_service *service = &environment->services[i];
+
+        if (service->condition != POLICY_CONDITION_FIT)
+            continue;
+        service->recorded_count = service->configured_count > 0 ? service->configured_count : 0;
+        service->slept = true;
+    }
+    observation->wanted = POLICY_ASLEEP;
+    counts_text(environment, COUNTS_REPORTED, counts);
+    audit_found(environment->config, POLICY_ASLEEP, counts, is_any_unknown);
+    (void)environment_save(environment, true);
+}
+
+/* --- the two acts ------------------------------------------------------------------------------- */
+
+/* Records the counts durably; only then may an UpdateService to 0 be sent. */
+static int fall_asleep(struct environment *environment, const struct policy_decision *decision)
+{
+    struct policy_observation *observation = &environment->observation;
+    size_t n = n_services(environment);
+    char counts[COUNTS_TEXT_MAX];
+
+    _cleanup_free_ struct policy_service *before = calloc(n, sizeof(*before));
+    if (!before)
+        return -ENOMEM;
+    memcpy(before, environment->services, n * sizeof(*before));
+
+    for (size_t i = 0; i < n; i++) {
+        struct policy_service *service = &environment->services[i];
+
+        if (service->slept)
+            continue; /* since an earlier check that could not put them all to sleep */
+        service->recorded_count = policy_count_to_record(service, observation->now_mono);
+        service->slept = service->condition == POLICY_CONDITION_FIT &&
+                         policy_effective_count(service, observation->now_mono) == 0;
+    }
+    int r = environment_save(environment, true);
+    if (r < 0) {
+        memcpy(environment->services, before, n * sizeof(*before));
+        /* The state in memory goes back to what is true; the file is the old one or equal to it. */
+        if (environment_is_owed(environment))
+            (void)environment_save(environment, observation->wanted == POLICY_ASLEEP);
+        else
+            state_remove(environment->context->state, environment->config->name);
+        return r;
+    }
+    observation->wanted = POLICY_ASLEEP;
+    environment->is_settled = false;
+    environment->last_stay = POLICY_CHECKING;
+
+    struct audit_facts facts = facts_of(environment, decision);
+    facts.counts = counts_text(environment, COUNTS_RECORDED, counts);
+    audit_sleep(environment->config, &facts);
+    return 0;
+}
+
+static void wake_up(struct environment *environment, const struct policy_decision *decision)
+{
+    struct policy_observation *observation = &environment->observation;
+    char counts[COUNTS_TEXT_MAX];
+
+    observation->wanted = POLICY_AWAKE;
+    observation->woken = observation->now_mono;
+    observation->check_due = mono_add(observation->now_mono, environment->rules.check_interval_ms);
+    if (decision->reason == POLICY_ADOPTED)
+        observation->last_activity = observation->now;
+    for (size_t i = 0; i < n_services(environment); i++) {
+        environment->services[i].slept = false;
+        environment->services[i].not_before = MONO_NEVER;
+    }
+    environment->is_settled = false;
+    environment->last_stay = POLICY_CHECKING;
+
+    struct audit_facts facts = facts_of(environment, decision);
+    facts.counts = counts_text(environment, COUNTS_TO_WAKE, counts);
+    audit_wake(environment->config, &facts);
+    (void)environment_save(environment,
+                           false); /* restarted before it is on disk, we would wake again */
+}
+
+static bool is_all_slept(const struct environment *environment)
+{
+    for (size_t i = 0; i < n_services(environment); i++)
+        if (environment->services[i].condition == POLICY_CONDITION_FIT &&
+            !environment->services[i].slept)
+            return false;
+    return true;
+}
+
+/* Tells, and forgets what is no longer owed, once the wanted state is reached. */
+static void settle(struct environment *environment)
+{
+    char counts[COUNTS_TEXT_MAX];
+
+    if (environment->is_settled || !environment->is_found)
+        return;
+    if (environment->observation.wanted == POLICY_ASLEEP) {
+        if (!is_all_slept(environment))
+            return;
+        (void)environment_save(environment, true);
+        counts_text(environment, COUNTS_TO_WAKE, counts);
+        audit_asleep(environment->config, counts);
+    } else if (environment_is_owed(environment)) {
+        if (!environment->context->dry_run && !policy_wake_is_settled(&environment->observation))
+            return;
+        counts_text(environment, COUNTS_REPORTED, counts);
+        environment_drop(environment);
+        audit_awake(environment->config, counts);
+    }
+    environment->is_settled = true;
+}
+
+/* --- decide and carry out ----------------------------------------------------------------------- */
+
+/* Returns true if what was done calls for another look at what is to be done. */
+static bool carry_out(struct environment *environment, const struct policy_decision *decision)
+{
+    struct policy_observation *observation = &environment->observation;
+    bool changed = false;
+    struct policy_decision actual = *decision;
+
+    if (decision->confirmed_idle) {
+        if (fall_asleep(environment, decision) < 0) {
+            actual.reason = POLICY_STATE_UNWRITABLE;
+            actual.wanted = observation->wanted;
+            actual.confirmed_idle = false;
+        }
+        changed = true;
+    } else if (decision->wanted != observation->wanted) {
+        wake_up(environment, decision);
+        changed = true;
+    }
+    environment_send_updates(environment, &actual);
+
+    if (decision->check_over) {
+        observation->check_due =
+            mono_add(observation->now_mono, environment->rules.check_interval_ms);
+        if (actual.reason != POLICY_CONFIRMED_IDLE && actual.reason != POLICY_STILL_ASLEEP)
+            tell_stay(environment, &actual);
+        changed = true;
+    }
+    if (decision->look)
+        environment_start_look(environment, decision->look_from);
+    if (decision->query)
+        environment_start_query(environment, decision->query_from, decision->query_to);
+    if (decision->describe)
+        environment_start_describe(environment);
+    return changed;
+}
+
+void environment_step(struct environment *environment)
+{
+    struct policy_observation *observation = &environment->observation;
+    struct policy_decision decision = {.next = MONO_NEVER};
+
+    if (environment->is_stopped)
+        return;
+    for (int pass = 0; pass < PASSES_MAX; pass++) {
+        observation->now = aws_now(environment->context->aws);
+        observation->now_mono = loop_mono(environment->context->loop);
+        policy_decide(&environment->rules, observation, &decision);
+        if (!carry_out(environment, &decision))
+            break;
+    }
+    environment_retry_save(environment);
+    settle(environment);
+
+    int64_t wait_ms = mono_since(decision.next, observation->now_mono);
+    loop_timer_after(environment->timer, wait_ms < 0              ? 0
+                                         : wait_ms > TIMER_MAX_MS ? TIMER_MAX_MS
+                                                                  : wait_ms);
+    tell_changed(environment);
+}
+
+static void timer_fired(void *userdata)
+{
+    environment_step(userdata);
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+static struct policy_rules rules_of(const struct config_environment *config,
+                                    const struct environment_context *context)
+{
+    return (struct policy_rules){
+        .window_ms = config->window_ms,
+        .lateness_ms = config->lateness_ms,
+        .check_interval_ms = config->check_interval_ms,
+        .poll_interval_ms = config->poll_interval_ms,
+        .poll_interval_awake_ms = config->poll_interval_awake_ms,
+        .insights_always = config->insights == CONFIG_INSIGHTS_ALWAYS,
+        .silence_is_unknown = config->silence == CONFIG_SILENCE_UNKNOWN,
+        /* In a dry run every service stays up: that is not somebody's doing. */
+        .adopt = config->adopt && !context->dry_run,
+    };
+}
+
+static int allocate(struct environment *environment, const struct config_environment *config)
+{
+    _cleanup_free_ struct policy_service *services = calloc(config->n_services, sizeof(*services));
+    _cleanup_free_ struct update *updates = calloc(config->n_services, sizeof(*updates));
+    _cleanup_free_ struct search *searches = calloc(config->n_log_groups, sizeof(*searches));
+
+    if (!services || !updates || !searches)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->n_services; i++) {
+        services[i] = (struct policy_service){
+            .configured_count = config->services[i].count,
+            .recorded_count = POLICY_COUNT_UNKNOWN,
+            .reported_at = MONO_NEVER,
+            .written_at = MONO_NEVER,
+            .not_before = MONO_NEVER,
+        };
+        updates[i] = (struct update){.environment = environment, .index = i};
+    }
+    for (size_t i = 0; i < config->n_log_groups; i++)
+        searches[i] = (struct search){.environment = environment, .index = i};
+    environment->services = TAKE(services);
+    environment->updates = TAKE(updates);
+    environment->searches = TAKE(searches);
+    environment->config = config;
+    environment->rules = rules_of(config, environment->context);
+    environment->observation.services = environment->services;
+    environment->observation.n_services = config->n_services;
+    return 0;
+}
+
+int environment_new(const struct environment_context *context,
+                    const struct config_environment *config, int64_t start_delay_ms,
+                    struct environment **ret)
+{
+    const struct policy_evidence never = {
+        .began = MONO_NEVER, .ended = MONO_NEVER, .began_at = WALL_NEVER};
+    _cleanup_(environment_free) struct environment *environment = calloc(1, sizeof(*environment));
+    int r;
+
+    if (!environment)
+        return -ENOMEM;
+    environment->context = context;
+    environment->last_stay = POLICY_CHECKING;
+    environment->is_settled = true;
+    environment->observation = (struct policy_observation){
+        .now = aws_now(context->aws),
+        .now_mono = loop_mono(context->loop),
+        .last_activity = WALL_NEVER,
+        .looked_until = WALL_NEVER,
+        .woken = MONO_NEVER,
+        .look = never,
+        .query = never,
+        .describe = never,
+    };
+    environment->observation.check_due =
+        mono_add(environment->observation.now_mono, config->check_interval_ms);
+    r = allocate(environment, config);
+    if (r < 0)
+        return r;
+    r = loop_timer_new(context->loop, timer_fired, environment, &environment->timer);
+    if (r < 0)
+        return r;
+    environment_load(environment);
+    loop_timer_after(environment->timer, start_delay_ms);
+    *ret = TAKE(environment);
+    return 0;
+}
+
+static void cancel_updates(struct environment *environment)
+{
+    for (size_t i = 0; i < n_services(environment); i++)
+        if (environment->updates[i].call)
+            ecs_call_cancel(TAKE(environment->updates[i].call));
+}
+
+struct environment *environment_free(struct environment *environment)
+{
+    if (!environment)
+        return NULL;
+    if (environment->updates) {
+        environment_cancel_questions(environment);
+        cancel_updates(environment);
+    }
+    loop_timer_free(environment->timer);
+    free(environment->services);
+    free(environment->updates);
+    free(environment->searches);
+    free(environment);
+    return NULL;
+}
+
+/* What is known of a service survives a reload under its name. */
+static void carry_over(struct environment *environment, const struct config_environment *old_config,
+                       const struct policy_service *old_services)
+{
+    for (size_t i = 0; i < n_services(environment); i++) {
+        struct policy_service *service = &environment->services[i];
+        int configured_count = service->configured_count;
+
+        for (size_t j = 0; j < old_config->n_services; j++) {
+            if (strcmp(old_config->services[j].name, environment->config->services[i].name) != 0)
+                continue;
+            *service = old_services[j];
+            service->configured_count = configured_count;
+        }
+    }
+}
+
+int environment_reconfigure(struct environment *environment,
+                            const struct config_environment *config)
+{
+    const struct config_environment *old_config = environment->config;
+    struct policy_service *old_services = environment->services;
+    struct update *old_updates = environment->updates;
+    struct search *old_searches = environment->searches;
+    struct environment candidate = *environment;
+    int r = allocate(&candidate, config);
+    if (r < 0)
+        return r;
+
+    environment_cancel_questions(environment);
+    for (size_t i = 0; i < old_config->n_services; i++) {
+        if (!old_updates[i].call)
+            continue;
+        ecs_call_cancel(TAKE(old_updates[i].call));
+        old_services[i].written_at = loop_mono(environment->context->loop);
+    }
+    candidate.observation.look = environment->observation.look;
+    candidate.observation.query = environment->observation.query;
+    candidate.observation.describe = environment->observation.describe;
+    candidate.n_searching = 0;
+    candidate.query = NULL;
+    candidate.describe = NULL;
+    candidate.always_on_down = NULL;
+    candidate.observation.removed = false;
+    *environment = candidate;
+    for (size_t i = 0; i < config->n_services; i++)
+        environment->updates[i].environment = environment;
+    for (size_t i = 0; i < config->n_log_groups; i++)
+        environment->searches[i].environment = environment;
+    carry_over(environment, old_config, old_services);
+    free(old_services);
+    free(old_updates);
+    free(old_searches);
+
+    /* The rules may be others: what was seen under the old ones is asked again. */
+    environment->observation.look.began = MONO_NEVER;
+    environment->observation.describe.began = MONO_NEVER;
+    environment->observation.looked_until = WALL_NEVER;
+    environment->last_stay = POLICY_CHECKING;
+    loop_timer_after(environment->timer, 0);
+    return 0;
+}
+
+void environment_release(struct environment *environment)
+{
+    environment->observation.removed = true;
+    loop_timer_after(environment->timer, 0);
+}
+
+bool environment_is_released(const struct environment *environment)
+{
+    return environment->observation.removed && environment->is_settled &&
+           environment->observation.wanted == POLICY_AWAKE;
+}
+
+void environment_stop(struct environment *environment)
+{
+    environment_cancel_questions(environment);
+    environment->is_stopped = true;
+    loop_timer_stop(environment->timer);
+}
+
+const struct config_environment *environment_config(const struct environment *environment)
+{
+    return environment->config;
+}
+
+void environment_get_summary(const struct environment *environment, struct environment_summary *ret)
+{
+    *ret = (struct environment_summary){
+        .wanted = environment->observation.wanted,
+        .is_settled = environment->is_settled,
+        .is_known = environment->is_found,
+        .has_trouble = trouble_is_any(&environment->trouble),
+        .check_due = environment->observation.check_due,
+    };
+}
