@@ -70,15 +70,15 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/libprovisionerd.a: $(SRC_OBJECTS)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 
 $(BUILD)/libsim.a: $(SIM_OBJECTS)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 
 $(BUILD)/libsupport.a: $(SUPPORT_OBJECTS)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 
 $(BUILD)/provisionerd: $(BUILD)/src/main.o $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)
