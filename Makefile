@@ -60,6 +60,8 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 PROGRAMS := $(BUILD)/provisionerd $(BUILD)/provisionerd-sim $(BUILD)/sigv4
 
+.SECONDARY:
+
 .PHONY: all
 all: $(PROGRAMS) ## build the daemon, the simulated AWS and the sigv4 program
 

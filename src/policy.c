@@ -67,7 +67,7 @@ int policy_update(const struct policy_service *service, const struct policy_deci
     return count == 0 || count == POLICY_COUNT_UNKNOWN || undone ? wanted : POLICY_LEAVE;
 }
 
-/* The last DescribeServices began too long after the last write to be older than it. */
+/* What was last reported cannot be from before our last write. */
 static bool report_is_newer(const struct policy_observation *observation,
                             const struct policy_service *service)
 {
@@ -75,7 +75,7 @@ static bool report_is_newer(const struct policy_observation *observation,
         service->condition != POLICY_CONDITION_FIT || service->write_uncertain)
         return false;
     return !service->written ||
-           mono_since(observation->describe.began, service->written_at) >= POLICY_STALE_READ_MS;
+           mono_since(service->reported_at, service->written_at) >= POLICY_STALE_READ_MS;
 }
 
 bool policy_wake_is_settled(const struct policy_observation *observation)
