@@ -53,7 +53,7 @@ struct http_request {
  *   -ECONNREFUSED, -ECONNRESET, -ENETUNREACH and others of the network's, as the system says them;
  *                    -ECONNRESET also for a connection closed without an answer
  *   -EPROTO          no TLS: certificate not trusted, expired or for another host, handshake failed
- *   -EBADMSG         no HTTP, fewer bytes than announced, or headers without end
+ *   -EBADMSG         no HTTP, fewer bytes than announced, headers cut off, too many or too large
  *   -EFBIG           a body of more than response_size_max
  *   -ENOMEM, -EIO    short of memory; whatever else
  */

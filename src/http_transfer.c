@@ -44,6 +44,7 @@ struct transfer {
     size_t body_capacity;
     size_t body_size_max;
     struct http_header *headers;
+    bool headers_complete;
     int write_error; /* why the body was refused: curl knows only that it was */
     char error_text[CURL_ERROR_SIZE];
 };
@@ -79,11 +80,15 @@ static bool is_header_value(const char *text)
 static int check_url(const char *text)
 {
     _cleanup_(curl_url_cleanup) CURLU *url = curl_url();
+    const char *authority = strstr(text, "://");
     char *scheme = NULL;
     bool supported;
 
     if (!url)
         return -ENOMEM;
+    /* curl would look for the host behind a third slash. */
+    if (!authority || authority[strlen("://")] == '/')
+        return -EINVAL;
     switch (curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS | CURLU_DISALLOW_USER)) {
     case CURLUE_OK:
         break;
@@ -220,6 +225,26 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *userdata)
     return size;
 }
 
+/* Line by line, of one response after the other. curl is content with a response that breaks off
+ * within its headers; but a status whose headers are not whole may belong to anything. */
+static size_t on_header(char *bytes, size_t one, size_t size, void *userdata)
+{
+    struct transfer *transfer = userdata;
+
+    (void)one;
+    if (size >= strlen("HTTP/") && memcmp(bytes, "HTTP/", strlen("HTTP/")) == 0)
+        transfer->headers_complete = false;
+    else if (size <= strlen("\r\n") && (bytes[0] == '\r' || bytes[0] == '\n'))
+        transfer->headers_complete = true;
+    return size;
+}
+
+/* curl leaves a part of the line's end in the place of an empty value. */
+static const char *value_of(const struct curl_header *header)
+{
+    return header->value[strspn(header->value, " \t\r\n")] ? header->value : "";
+}
+
 /* Interim (1xx) responses, a proxy's answer to CONNECT and trailers are left out by curl. */
 static int gather_headers(struct transfer *transfer, size_t *ret_n)
 {
@@ -233,7 +258,8 @@ static int gather_headers(struct transfer *transfer, size_t *ret_n)
         if (n == RESPONSE_HEADERS_MAX)
             return -EBADMSG;
         /* curl uses its structure again for the next header, but keeps the texts. */
-        transfer->headers[n++] = (struct http_header){.name = header->name, .value = header->value};
+        transfer->headers[n++] =
+            (struct http_header){.name = header->name, .value = value_of(header)};
     }
     *ret_n = n;
     return 0;
@@ -249,12 +275,19 @@ static int system_error(struct transfer *transfer, int otherwise)
     return otherwise;
 }
 
-/* See http_response.error. */
+static bool is_being_answered(struct transfer *transfer)
+{
+    long size = 0;
+
+    return curl_easy_getinfo(transfer->easy, CURLINFO_HEADER_SIZE, &size) == CURLE_OK && size > 0;
+}
+
+/* See http_response. */
 static int errno_of_result(struct transfer *transfer, CURLcode result)
 {
     switch (result) {
     case CURLE_OK:
-        return 0;
+        return transfer->headers_complete ? 0 : -EBADMSG;
     case CURLE_WRITE_ERROR:
         return transfer->write_error ? transfer->write_error : -EIO;
     case CURLE_OPERATION_TIMEDOUT:
@@ -265,8 +298,9 @@ static int errno_of_result(struct transfer *transfer, CURLcode result)
     case CURLE_COULDNT_CONNECT:
         return system_error(transfer, -ECONNREFUSED);
     case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
         return system_error(transfer, -ECONNRESET);
+    case CURLE_RECV_ERROR: /* also for a chunk that is none */
+        return system_error(transfer, -EBADMSG);
     case CURLE_GOT_NOTHING:
         return -ECONNRESET;
     case CURLE_PARTIAL_FILE:
@@ -284,8 +318,8 @@ static int errno_of_result(struct transfer *transfer, CURLcode result)
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ISSUER_ERROR:
         return -EPROTO;
-    case CURLE_OUT_OF_MEMORY:
-        return -ENOMEM;
+    case CURLE_OUT_OF_MEMORY: /* before 8.6 also for headers beyond curl's limit */
+        return is_being_answered(transfer) ? -EBADMSG : -ENOMEM;
     default:
         return -EIO;
     }
@@ -297,9 +331,14 @@ static const char *text_of_error(const struct transfer *transfer, CURLcode resul
         return "the response is larger than accepted";
     if (transfer->error_text[0])
         return transfer->error_text;
+    if (result == CURLE_OUT_OF_MEMORY && error == -EBADMSG)
+        return "the response's headers are too large";
     if (result != CURLE_OK)
         return curl_easy_strerror(result);
-    return error == -EBADMSG ? "the response has too many headers" : strerrordesc_np(-error);
+    if (error == -EBADMSG)
+        return transfer->headers_complete ? "the response has too many headers"
+                                          : "the response ends within its headers";
+    return strerrordesc_np(-error);
 }
 
 void transfer_response(struct transfer *transfer, CURLcode result, int error,
@@ -413,6 +452,8 @@ static int set_callbacks(struct transfer *transfer)
 {
     CURL *easy = transfer->easy;
 
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, transfer);
     SET(CURLOPT_ERRORBUFFER, transfer->error_text);
