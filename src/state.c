@@ -289,9 +289,16 @@ int state_open(const char *directory, enum state_access access, struct wall now,
         return -ENOMEM;
     state->directory_fd = -1;
     state->access = access;
-    state->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (state->directory_fd < 0)
+    if (access == STATE_READ_WRITE && mkdir(directory, 0700) < 0 && errno != EEXIST)
         return -errno;
+    state->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (state->directory_fd < 0) {
+        if (access == STATE_READ_WRITE || errno != ENOENT)
+            return -errno;
+        *ret_trouble = NULL;
+        *ret = TAKE(state);
+        return 0;
+    }
     if (access == STATE_READ_WRITE) {
         if (flock(state->directory_fd, LOCK_EX | LOCK_NB) < 0)
             return -errno;

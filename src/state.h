@@ -42,7 +42,7 @@ enum state_access {
 };
 
 /*
- * Opens the directory and reads the file; a missing file is an empty state.
+ * Opens the directory (made if it is missing) and reads the file; a missing file is an empty state.
  * Returns 0, -ENOMEM, -EWOULDBLOCK (another daemon holds the lock) or another negative errno of
  * opening the directory. *ret_trouble is NULL or (allocated) what is wrong though the state is
  * usable: an unreadable file that was set aside, a directory that cannot be written.
