@@ -309,11 +309,12 @@ int state_open(const char *directory, enum state_access access, struct wall now,
     }
 
     r = read_file(state->directory_fd, &text, &size);
+    bool is_missing = r == -ENOENT; /* not to be confused with a missing member */
     if (r == 0)
         r = read_document(state, text, size);
     if (r == -ENOMEM)
         return r;
-    if (r < 0 && r != -ENOENT) {
+    if (r < 0 && !is_missing) {
         free(TAKE(trouble));
         r = set_aside(state, r, now, &trouble);
         if (r < 0)
