@@ -46,7 +46,7 @@ struct mono exchange_mono(void)
 
 struct wall exchange_wall(const struct sim *sim)
 {
-    return (struct wall){.ms = clock_now(CLOCK_REALTIME).ms + sim->clock_offset_ms};
+    return (struct wall){.ms = clock_now(CLOCK_REALTIME).ms + (sim ? sim->clock_offset_ms : 0)};
 }
 
 void *exchange_begin(void *userdata, const char *uri, struct MHD_Connection *connection)

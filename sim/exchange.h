@@ -28,7 +28,7 @@ struct exchanges {
     struct exchange *waiting; /* a list: connections suspended */
 };
 
-/* The present, as the server sees it. */
+/* The present; sim, which may be NULL, can have its clock set apart from ours. */
 struct wall exchange_wall(const struct sim *sim);
 struct mono exchange_mono(void);
 

@@ -12,6 +12,9 @@
 /* Of a request; the daemon sends about ten. One place is kept for Host. */
 #define HEADERS_MAX 64
 
+/* As src/http.c: so long without a byte, and a transfer is given up. */
+#define STALL_TIMEOUT_MS (30 * MS_PER_SECOND)
+
 static struct sim *attached;
 
 struct http {
@@ -140,18 +143,16 @@ static int add_header(struct http_call *call, const char *name, const char *valu
     return 0;
 }
 
-/* The Host of a URL's authority: without user and password, and without the scheme's own port. */
+/* The Host of a URL's authority: without the scheme's own port. Users in URLs are not taken. */
 static int add_host(struct http_call *call, char *authority, const char *default_port)
 {
-    char *host = strrchr(authority, '@');
-    host = host ? host + 1 : authority;
-    size_t length = strlen(host);
+    size_t length = strlen(authority);
     size_t suffix = strlen(default_port);
-    if (length > suffix && strcmp(host + length - suffix, default_port) == 0)
-        host[length - suffix] = '\0';
-    if (*host == '\0' || *host == ':')
+    if (length > suffix && strcmp(authority + length - suffix, default_port) == 0)
+        authority[length - suffix] = '\0';
+    if (*authority == '\0' || *authority == ':' || strchr(authority, '@'))
         return -EINVAL;
-    return add_header(call, "Host", host);
+    return add_header(call, "Host", authority);
 }
 
 static bool has_header(const struct http_request *request, const char *name)
@@ -185,13 +186,14 @@ static int parse_url(struct http_call *call, const struct http_request *request)
         return -ENOMEM;
     if (path)
         *path = '\0';
-    if (*authority == '\0')
-        return -EINVAL;
     return has_header(request, "Host") ? 0 : add_host(call, authority, https ? ":443" : ":80");
 }
 
 static int copy_request(struct http_call *call, const struct http_request *request)
 {
+    if (*request->method == '\0' || has_control_characters(request->method) ||
+        strchr(request->method, ' ') || request->timeout_ms <= 0)
+        return -EINVAL;
     call->timeout_ms = request->timeout_ms;
     call->response_size_max = request->response_size_max;
     call->method = strdup(request->method);
@@ -253,11 +255,15 @@ static int64_t fail_after(struct http_call *call, int64_t delay_ms, int error, c
 static int64_t travel(struct http_call *call)
 {
     struct sim_response *response = &call->response;
+    bool stalls = response->delivery == SIM_STALL || response->latency_ms > STALL_TIMEOUT_MS;
+    int64_t patience_ms = call->timeout_ms;
+    if (stalls && patience_ms > STALL_TIMEOUT_MS)
+        patience_ms = STALL_TIMEOUT_MS;
     int64_t time_ms = response->latency_ms;
     if (response->delivery == SIM_TRICKLE)
         time_ms += (int64_t)response->body_size * MS_PER_SECOND;
-    if (response->delivery == SIM_STALL || time_ms > call->timeout_ms)
-        return fail_after(call, call->timeout_ms, -ETIMEDOUT, "no answer in time");
+    if (stalls || time_ms > patience_ms)
+        return fail_after(call, patience_ms, -ETIMEDOUT, "no answer in time");
     if (response->delivery == SIM_REFUSE)
         return fail_after(call, time_ms, -ECONNREFUSED, "connection refused");
 
@@ -269,7 +275,7 @@ static int64_t travel(struct http_call *call)
     if (response->delivery == SIM_RESET)
         return fail_after(call, time_ms, -ECONNRESET, "connection reset by peer");
     if (response->content_length_override > (int64_t)size)
-        return fail_after(call, time_ms, -EPROTO, "answer shorter than announced");
+        return fail_after(call, time_ms, -EBADMSG, "answer shorter than announced");
     if (response->content_length_override >= 0)
         response->body_size = (size_t)response->content_length_override;
     return time_ms;

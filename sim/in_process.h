@@ -23,7 +23,7 @@
  * A request reaches the model in the next round of the loop, and the answer comes after the latency
  * that the model wants. What src/http.c makes of a bad delivery is made of it here too:
  *
- *   refused -ECONNREFUSED, reset -ECONNRESET, shorter than announced -EPROTO, larger than
+ *   refused -ECONNREFUSED, reset -ECONNRESET, shorter than announced -EBADMSG, larger than
  *   response_size_max -EFBIG; stalled, trickling or later than timeout_ms: -ETIMEDOUT, at that time.
  */
 
