@@ -120,9 +120,16 @@ format: ## format the sources in place
 check-format: ## fail if a source is not formatted
 	clang-format --dry-run -Werror $(wildcard src/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
+# A stamp a file, so that -j and make's own memory help.
+TIDY_STAMPS := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard src/*.c sim/*.c tools/*.c))
+$(BUILD)/tidy/%.ok: %.c .clang-tidy
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS) -std=gnu11 2>/dev/null
+	$(Q)touch $@
+
 .PHONY: tidy
-tidy: ## clang-tidy over the sources
-	clang-tidy --quiet $(wildcard src/*.c sim/*.c tools/*.c) -- $(CPPFLAGS) -std=gnu11
+tidy: $(TIDY_STAMPS) ## clang-tidy over the sources
 
 .PHONY: install
 install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR, below PREFIX

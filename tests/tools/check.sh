@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Every test and lint; `./run check` calls it when the set-up is done. A step prints its own output
+# only if it fails. Closes with "N passed, N failed".
+set -uo pipefail
+
+python=.cache/venv/bin/python3
+jobs=$(nproc)
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+passed=0
+failed=0
+
+# tally NAME STATUS LOG: adds the counts found in LOG; a failure without a count counts as one.
+tally() {
+    local name=$1 status=$2 log=$3 ok bad
+    ok=$(awk '/^\[  PASSED  \] [0-9]+ test/ { n += $4 } /^[0-9]+ passed, [0-9]+ failed$/ { n += $1 }
+              END { print n + 0 }' "$log")
+    bad=$(awk '/^\[  FAILED  \] [0-9]+ test/ { n += $4 } /^[0-9]+ passed, [0-9]+ failed$/ { n += $3 }
+               END { print n + 0 }' "$log")
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    if [ "$status" -eq 0 ] && [ "$((ok + bad))" -eq 0 ]; then ok=1; fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    if [ "$status" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        printf 'ok      %-46s %5d  (%ds)\n' "$name" "$ok" "$SECONDS"
+    else
+        printf 'FAILED  %-46s %5d of %d\n' "$name" "$bad" "$((ok + bad))"
+        sed 's/^/    /' "$log" | tail -n 80
+    fi
+}
+
+# step NAME COMMAND...
+step() {
+    local name=$1 status=0
+    shift
+    "$@" >"$logs/step" 2>&1 </dev/null || status=$?
+    tally "$name" "$status" "$logs/step"
+}
+
+# units NAME BUILD [WRAPPER...]: all unit tests of a build, on all cores.
+units() {
+    local name=$1 build=$2 status=0
+    shift 2
+    make -s -j"$jobs" $MAKE_OPTIONS BUILD="$build" unit-tests >"$logs/build" 2>&1 || {
+        tally "$name: build" 1 "$logs/build"
+        return
+    }
+    : >"$logs/units"
+    printf '%s\n' tests/unit/test_*.c | sed 's|.*/||; s|\.c$||' |
+        xargs -P "$jobs" -I{} sh -c '"$@" >"'"$logs"'/{}.log" 2>&1 || echo "{}" >>"'"$logs"'/broken"' \
+            sh "$@" "$build/unit/{}" || status=1
+    cat "$logs"/test_*.log >"$logs/units"
+    # cmocka says what failed; a crash or a sanitizer says nothing countable.
+    if [ -s "$logs/broken" ]; then
+        status=1
+        echo "broken: $(tr '\n' ' ' <"$logs/broken")" >>"$logs/units"
+    fi
+    grep -vE '^\[( RUN|       OK)' "$logs/units" >"$logs/units.short"
+    tally "$name" "$status" "$logs/units.short"
+    rm -f "$logs"/test_*.log "$logs/broken"
+}
+
+MAKE_OPTIONS=""
+step "build with gcc" make -s -j"$jobs" all
+units "unit tests" build
+units "unit tests, valgrind" build \
+    valgrind -q --error-exitcode=9 --leak-check=full --child-silent-after-fork=yes
+MAKE_OPTIONS="SANITIZE=address,undefined"
+units "unit tests, ASan and UBSan" build/asan
+step "build with ASan and UBSan" make -s -j"$jobs" $MAKE_OPTIONS BUILD=build/asan all
+MAKE_OPTIONS=""
+step "build with clang" make -s -j"$jobs" CC=clang BUILD=build/clang all unit-tests
+
+step "SigV4: public vectors" \
+    "$python" tests/compat/test_sigv4_suite.py --program build/sigv4 --cache .cache
+step "SigV4: against botocore's signer" \
+    "$python" tests/compat/test_sigv4_botocore.py --program build/sigv4 --count 10000
+step "simulated AWS: driven by botocore" \
+    "$python" tests/compat/test_sim_botocore.py --program build/provisionerd-sim
+step "simulated AWS: driven by the AWS CLI" \
+    "$python" tests/compat/test_sim_awscli.py --program build/provisionerd-sim
+step "daemon against moto" \
+    "$python" tests/compat/test_moto.py --program build/provisionerd
+step "daemon, end to end" \
+    "$python" tests/e2e/run.py --build build
+step "daemon, end to end, ASan and UBSan" \
+    "$python" tests/e2e/run.py --build build/asan
+step "demo" python3 tests/e2e/demo.py
+
+step "format" make -s check-format
+step "clang-tidy" make -s -j"$jobs" tidy
+
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

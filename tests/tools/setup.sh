@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# Installs what is missing, and nothing that is there. Sourced by ./run.
+
+PACKAGES_build="gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libjson-c-dev
+    libsystemd-dev libinih-dev libmicrohttpd-dev"
+PACKAGES_demo="python3 ca-certificates"
+PACKAGES_check="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev valgrind gcovr openssl
+    python3-venv python3-pip"
+
+# setup_packages GROUP...: by apt-get, if any package of these groups is missing.
+setup_packages() {
+    local group name missing=()
+
+    for group in "$@"; do
+        local list="PACKAGES_$group"
+        for name in ${!list}; do
+            if [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" != installed ]; then
+                missing+=("$name")
+            fi
+        done
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    if ! command -v apt-get >/dev/null; then
+        echo "Please install what these Debian packages hold: ${missing[*]}" >&2
+        return 1
+    fi
+    local sudo=
+    [ "$(id -u)" -eq 0 ] || sudo=sudo
+    echo "Installing ${missing[*]}"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq update
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
+        "${missing[@]}" >/dev/null
+}
+
+# A virtual environment with the independent witnesses: botocore, the AWS CLI, moto.
+setup_python() {
+    local venv=.cache/venv wanted
+    wanted=$(sha256sum <tests/tools/requirements.txt)
+
+    [ -f "$venv/.done" ] && [ "$(cat "$venv/.done")" = "$wanted" ] && return
+    echo "Installing Python packages into $venv"
+    rm -rf "$venv"
+    mkdir -p .cache
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/tools/requirements.txt
+    echo "$wanted" >"$venv/.done"
+}
