@@ -39,7 +39,8 @@ uint64_t loop_random(struct loop *loop, uint64_t bound);
 /*
  * A timer is made stopped, fires once an arming, and may be re-armed from its callback. A moment past
  * or a delay of 0 or less fires at the loop's next turn; one a hundred years away, MONO_FOREVER
- * among them, stops the timer.
+ * among them, stops the timer. Timers that have come due by the same turn, even at different moments,
+ * fire in any order: do not rely on one.
  */
 typedef void loop_timer_fn(void *userdata);
 int loop_timer_new(struct loop *loop, loop_timer_fn *fire, void *userdata, struct loop_timer **ret);

@@ -7,8 +7,8 @@
  * each time.
  *
  * Time stands still while callbacks run and leaps to the next timer when they are done. Timers due
- * at the same moment fire in the order in which they were armed. A new loop begins at noon (UTC) of
- * 2 March 2026, a Monday, with seed 1.
+ * at the same moment fire in the order in which they were armed (the real loop promises no order). A
+ * new loop begins at noon (UTC) of 2 March 2026, a Monday, with seed 1.
  *
  *     loop_new(&loop);
  *     ... make the module under test ...
