@@ -133,6 +133,15 @@ static bool append_braces(struct filter *filter, const char *text, size_t *ret)
            append_token(filter, text + 1, digits + 1);
 }
 
+static bool append_escape(struct filter *filter, const char *text)
+{
+    if (text[1] == 't')
+        return append_character(filter, '\t');
+    if (isalpha((unsigned char)text[1])) /* \d and its like */
+        return append_token(filter, text, 2);
+    return append_character(filter, text[1]);
+}
+
 /* text is a valid expression (pattern_regex.h). Returns false if the filter language has not its
  * like, or not the room for it. */
 static bool append_regex(struct filter *filter, const char *text)
@@ -150,9 +159,7 @@ static bool append_regex(struct filter *filter, const char *text)
             done = append_braces(filter, text, &length);
         } else if (*text == '\\') {
             length = 2;
-            done = text[1] == 't'                    ? append_character(filter, '\t')
-                   : isalpha((unsigned char)text[1]) ? append_token(filter, text, 2)
-                                                     : append_character(filter, text[1]);
+            done = append_escape(filter, text);
         } else if (strchr("^$?|*+.", *text)) {
             done = append_token(filter, text, 1);
         } else {
