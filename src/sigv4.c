@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * SHA256_Init() and its kin work on plain memory. EVP, their successor, allocates: OpenSSL 3.0 gets a
+ * new context from the heap for every digest, even where EVP_DigestInit_ex2() is asked to reuse one,
+ * and so do HMAC() and EVP_MAC on top of it. Hence the older functions, and HMAC by hand.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "sigv4.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 #include "sigv4_canonical.h"
@@ -12,8 +19,8 @@
 #define TERMINATOR "aws4_request"
 #define DAY_LENGTH 8 /* of the date, "20150830" */
 
-#define SHA256_SIZE 32
-#define SHA256_BLOCK 64
+#define SHA256_SIZE SHA256_DIGEST_LENGTH
+#define SHA256_BLOCK SHA256_CBLOCK
 
 /* Algorithm, date, scope, digest: four lines. Region and service are a few characters each. */
 #define STRING_TO_SIGN_MAX 512
@@ -36,65 +43,34 @@ struct draft {
 
 /* ---- digests ---- */
 
-/*
- * One context for every digest of the signer. With the algorithm unnamed, EVP_DigestInit_ex2() reuses
- * what the context holds. Copying a context, and with it EVP_MAC, would allocate each time: hence
- * HMAC by hand.
- */
-static int signer_open(struct sigv4_signer *signer)
+/* Of the parts one after the other. */
+static bool sha256(const struct bytes *parts, size_t n, unsigned char ret[static SHA256_SIZE])
 {
-    EVP_MD *sha256;
-    bool ready;
+    SHA256_CTX context;
+    bool ok = SHA256_Init(&context);
 
-    if (signer->digest)
-        return 0;
-    signer->digest = EVP_MD_CTX_new();
-    if (!signer->digest)
-        return -ENOMEM;
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    ready = sha256 && EVP_DigestInit_ex2(signer->digest, sha256, NULL);
-    EVP_MD_free(sha256);
-    if (!ready) {
-        EVP_MD_CTX_free(signer->digest);
-        signer->digest = NULL;
-        return -EIO;
-    }
-    return 0;
+    for (size_t i = 0; i < n; i++)
+        ok = ok && SHA256_Update(&context, parts[i].start, parts[i].size);
+    ok = ok && SHA256_Final(ret, &context);
+    OPENSSL_cleanse(&context, sizeof(context));
+    return ok;
 }
 
-static bool sha256_of_two(EVP_MD_CTX *digest, struct bytes first, struct bytes second,
-                          unsigned char ret[static SHA256_SIZE])
-{
-    return EVP_DigestInit_ex2(digest, NULL, NULL) &&
-           EVP_DigestUpdate(digest, first.start, first.size) &&
-           EVP_DigestUpdate(digest, second.start, second.size) &&
-           EVP_DigestFinal_ex(digest, ret, NULL);
-}
-
-static bool sha256(EVP_MD_CTX *digest, const void *data, size_t size,
-                   unsigned char ret[static SHA256_SIZE])
-{
-    return sha256_of_two(digest, (struct bytes){data, size}, (struct bytes){"", 0}, ret);
-}
-
-/* RFC 2104, for keys of at most one block. `ret` may be `key`. */
-static bool hmac_sha256(EVP_MD_CTX *digest, const unsigned char *key, size_t key_size,
-                        const char *message, size_t message_size,
+/* RFC 2104, for keys of at most one block. `ret` may be where the key is. */
+static bool hmac_sha256(struct bytes key, struct bytes message,
                         unsigned char ret[static SHA256_SIZE])
 {
-    unsigned char inner_block[SHA256_BLOCK], outer_block[SHA256_BLOCK], inner[SHA256_SIZE];
+    unsigned char inner_block[SHA256_BLOCK] = {0}, outer_block[SHA256_BLOCK];
+    unsigned char inner[SHA256_SIZE];
     bool ok;
 
+    memcpy(inner_block, key.start, key.size);
     for (size_t i = 0; i < SHA256_BLOCK; i++) {
-        unsigned char byte = i < key_size ? key[i] : 0;
-
-        inner_block[i] = byte ^ 0x36;
-        outer_block[i] = byte ^ 0x5c;
+        outer_block[i] = inner_block[i] ^ 0x5c;
+        inner_block[i] ^= 0x36;
     }
-    ok = sha256_of_two(digest, (struct bytes){inner_block, sizeof(inner_block)},
-                       (struct bytes){message, message_size}, inner) &&
-         sha256_of_two(digest, (struct bytes){outer_block, sizeof(outer_block)},
-                       (struct bytes){inner, sizeof(inner)}, ret);
+    ok = sha256((struct bytes[]){{inner_block, SHA256_BLOCK}, message}, 2, inner) &&
+         sha256((struct bytes[]){{outer_block, SHA256_BLOCK}, {inner, SHA256_SIZE}}, 2, ret);
     OPENSSL_cleanse(inner_block, sizeof(inner_block));
     OPENSSL_cleanse(outer_block, sizeof(outer_block));
     OPENSSL_cleanse(inner, sizeof(inner));
@@ -113,12 +89,11 @@ static void format_hex(const unsigned char bytes[static SHA256_SIZE],
     ret[SIGV4_SIGNATURE_MAX - 1] = '\0';
 }
 
-static bool sha256_hex(EVP_MD_CTX *digest, const void *data, size_t size,
-                       char ret[static SIGV4_SIGNATURE_MAX])
+static bool sha256_hex(const void *data, size_t size, char ret[static SIGV4_SIGNATURE_MAX])
 {
     unsigned char hash[SHA256_SIZE];
 
-    if (!sha256(digest, data, size, hash))
+    if (!sha256(&(struct bytes){data, size}, 1, hash))
         return false;
     format_hex(hash, ret);
     return true;
@@ -126,51 +101,59 @@ static bool sha256_hex(EVP_MD_CTX *digest, const void *data, size_t size,
 
 /* ---- the day's key ---- */
 
-/* "AWS4" and the secret are the first key. RFC 2104: one longer than a block stands for its digest. */
-static bool make_first_key(EVP_MD_CTX *digest, struct bytes secret,
-                           unsigned char ret[static SHA256_BLOCK], size_t *ret_size)
+static struct bytes bytes_of(const char *string)
 {
-    struct bytes prefix = {"AWS4", 4};
+    return (struct bytes){string, strlen(string)};
+}
 
-    if (prefix.size + secret.size > SHA256_BLOCK) {
-        *ret_size = SHA256_SIZE;
-        return sha256_of_two(digest, prefix, secret, ret);
+/*
+ * "AWS4" and the secret are the first key, made in `buffer`. RFC 2104: for a key longer than a block
+ * stands its digest.
+ */
+static bool make_first_key(const char *secret, unsigned char buffer[static SHA256_BLOCK],
+                           struct bytes *ret)
+{
+    struct bytes parts[] = {bytes_of("AWS4"), bytes_of(secret)};
+    size_t size = parts[0].size + parts[1].size;
+
+    if (size > SHA256_BLOCK) {
+        *ret = (struct bytes){buffer, SHA256_SIZE};
+        return sha256(parts, 2, buffer);
     }
-    memcpy(ret, prefix.start, prefix.size);
-    memcpy(ret + prefix.size, secret.start, secret.size);
-    *ret_size = prefix.size + secret.size;
+    memcpy(buffer, parts[0].start, parts[0].size);
+    memcpy(buffer + parts[0].size, parts[1].start, parts[1].size);
+    *ret = (struct bytes){buffer, size};
     return true;
 }
 
-static bool derive_key(EVP_MD_CTX *digest, const char *secret, const char *day,
-                       const struct sigv4_scope *scope, unsigned char ret[static SHA256_SIZE])
+static bool derive_key(const char *secret, const char *day, const struct sigv4_scope *scope,
+                       unsigned char ret[static SHA256_SIZE])
 {
-    unsigned char first[SHA256_BLOCK], key[SHA256_SIZE];
-    size_t first_size;
+    unsigned char buffer[SHA256_BLOCK];
+    struct bytes first, key = {ret, SHA256_SIZE};
     bool ok;
 
-    ok = make_first_key(digest, (struct bytes){secret, strlen(secret)}, first, &first_size) &&
-         hmac_sha256(digest, first, first_size, day, DAY_LENGTH, key) &&
-         hmac_sha256(digest, key, sizeof(key), scope->region, strlen(scope->region), key) &&
-         hmac_sha256(digest, key, sizeof(key), scope->service, strlen(scope->service), key) &&
-         hmac_sha256(digest, key, sizeof(key), TERMINATOR, strlen(TERMINATOR), key);
-    if (ok)
-        memcpy(ret, key, sizeof(key));
-    OPENSSL_cleanse(first, sizeof(first));
-    OPENSSL_cleanse(key, sizeof(key));
+    ok = make_first_key(secret, buffer, &first) &&
+         hmac_sha256(first, (struct bytes){day, DAY_LENGTH}, ret) &&
+         hmac_sha256(key, bytes_of(scope->region), ret) &&
+         hmac_sha256(key, bytes_of(scope->service), ret) &&
+         hmac_sha256(key, bytes_of(TERMINATOR), ret);
+    OPENSSL_cleanse(buffer, sizeof(buffer));
     return ok;
 }
 
 /* What the key depends on; the NULs that end the strings keep ("ab", "c") and ("a", "bc") apart. */
-static bool make_identity(EVP_MD_CTX *digest, const char *secret, const char *day,
-                          const struct sigv4_scope *scope, unsigned char ret[static SHA256_SIZE])
+static bool make_identity(const char *secret, const char *day, const struct sigv4_scope *scope,
+                          unsigned char ret[static SHA256_SIZE])
 {
-    return EVP_DigestInit_ex2(digest, NULL, NULL) &&
-           EVP_DigestUpdate(digest, secret, strlen(secret) + 1) &&
-           EVP_DigestUpdate(digest, day, DAY_LENGTH) &&
-           EVP_DigestUpdate(digest, scope->region, strlen(scope->region) + 1) &&
-           EVP_DigestUpdate(digest, scope->service, strlen(scope->service) + 1) &&
-           EVP_DigestFinal_ex(digest, ret, NULL);
+    struct bytes parts[] = {
+        {secret, strlen(secret) + 1},
+        {day, DAY_LENGTH},
+        {scope->region, strlen(scope->region) + 1},
+        {scope->service, strlen(scope->service) + 1},
+    };
+
+    return sha256(parts, sizeof(parts) / sizeof(parts[0]), ret);
 }
 
 static int signer_ensure_key(struct sigv4_signer *signer, const char *secret, const char *day,
@@ -178,12 +161,12 @@ static int signer_ensure_key(struct sigv4_signer *signer, const char *secret, co
 {
     unsigned char identity[SHA256_SIZE];
 
-    if (!make_identity(signer->digest, secret, day, scope, identity))
+    if (!make_identity(secret, day, scope, identity))
         return -EIO;
     if (signer->valid && CRYPTO_memcmp(identity, signer->identity, sizeof(identity)) == 0)
         return 0;
     signer->valid = false;
-    if (!derive_key(signer->digest, secret, day, scope, signer->key))
+    if (!derive_key(secret, day, scope, signer->key))
         return -EIO;
     memcpy(signer->identity, identity, sizeof(identity));
     signer->valid = true;
@@ -231,13 +214,12 @@ static void append_scope(struct sigv4_text *text, const char *date, const struct
     sigv4_text_puts(text, "/" TERMINATOR);
 }
 
-static int write_string_to_sign(EVP_MD_CTX *digest, const struct sigv4_scope *scope,
-                                struct draft *draft)
+static int write_string_to_sign(const struct sigv4_scope *scope, struct draft *draft)
 {
     struct sigv4_text *text = &draft->string_to_sign;
     char canonical_sha256[SIGV4_SIGNATURE_MAX];
 
-    if (!sha256_hex(digest, draft->canonical.bytes, draft->canonical.used, canonical_sha256))
+    if (!sha256_hex(draft->canonical.bytes, draft->canonical.used, canonical_sha256))
         return -EIO;
     sigv4_text_puts(text, ALGORITHM "\n");
     sigv4_text_puts(text, draft->date);
@@ -249,8 +231,7 @@ static int write_string_to_sign(EVP_MD_CTX *digest, const struct sigv4_scope *sc
 }
 
 /* All up to the string to sign. The draft is to be wiped, whatever comes of it. */
-static int draft_prepare(struct draft *draft, struct sigv4_signer *signer,
-                         const struct sigv4_request *request,
+static int draft_prepare(struct draft *draft, const struct sigv4_request *request,
                          const struct sigv4_credentials *credentials,
                          const struct sigv4_scope *scope, struct wall time)
 {
@@ -262,13 +243,10 @@ static int draft_prepare(struct draft *draft, struct sigv4_signer *signer,
                                                 .size = sizeof(draft->string_to_sign_buffer)};
     if (!input_is_complete(request, credentials, scope))
         return -EINVAL;
-    r = signer_open(signer);
-    if (r < 0)
-        return r;
     r = format_date(time, draft->date);
     if (r < 0)
         return r;
-    if (!sha256_hex(signer->digest, request->body, request->body_size, draft->content_sha256))
+    if (!sha256_hex(request->body, request->body_size, draft->content_sha256))
         return -EIO;
     r = sigv4_collect_headers(request, credentials, scope, draft->date, draft->content_sha256,
                               &draft->headers);
@@ -278,7 +256,7 @@ static int draft_prepare(struct draft *draft, struct sigv4_signer *signer,
                                       &draft->canonical);
     if (r < 0)
         return r;
-    return write_string_to_sign(signer->digest, scope, draft);
+    return write_string_to_sign(scope, draft);
 }
 
 /* The session token is in the canonical request. */
@@ -315,8 +293,8 @@ static int draft_sign(const struct draft *draft, struct sigv4_signer *signer,
     r = signer_ensure_key(signer, credentials->secret_access_key, draft->date, scope);
     if (r < 0)
         return r;
-    if (!hmac_sha256(signer->digest, signer->key, sizeof(signer->key), draft->string_to_sign.bytes,
-                     draft->string_to_sign.used, mac))
+    if (!hmac_sha256((struct bytes){signer->key, sizeof(signer->key)},
+                     (struct bytes){draft->string_to_sign.bytes, draft->string_to_sign.used}, mac))
         return -EIO;
     format_hex(mac, signature.signature);
     r = write_authorization(credentials->access_key_id, scope, draft, &signature);
@@ -335,7 +313,7 @@ int sigv4_sign(struct sigv4_signer *signer, const struct sigv4_request *request,
     struct draft draft;
     int r;
 
-    r = draft_prepare(&draft, signer, request, credentials, scope, time);
+    r = draft_prepare(&draft, request, credentials, scope, time);
     if (r == 0)
         r = draft_sign(&draft, signer, credentials, scope, ret);
     draft_wipe(&draft);
@@ -344,9 +322,7 @@ int sigv4_sign(struct sigv4_signer *signer, const struct sigv4_request *request,
 
 void sigv4_signer_wipe(struct sigv4_signer *signer)
 {
-    EVP_MD_CTX_free(signer->digest);
     OPENSSL_cleanse(signer, sizeof(*signer));
-    *signer = (struct sigv4_signer){0};
 }
 
 /* A copy of one of the draft's two texts. */
@@ -354,12 +330,11 @@ static int copy_text(const struct sigv4_request *request,
                      const struct sigv4_credentials *credentials, const struct sigv4_scope *scope,
                      struct wall time, bool string_to_sign, char **ret)
 {
-    struct sigv4_signer signer = {0};
     struct draft draft;
     char *copy;
     int r;
 
-    r = draft_prepare(&draft, &signer, request, credentials, scope, time);
+    r = draft_prepare(&draft, request, credentials, scope, time);
     if (r == 0) {
         copy = strdup(string_to_sign ? draft.string_to_sign.bytes : draft.canonical.bytes);
         if (copy)
@@ -368,7 +343,6 @@ static int copy_text(const struct sigv4_request *request,
             r = -ENOMEM;
     }
     draft_wipe(&draft);
-    sigv4_signer_wipe(&signer);
     return r;
 }
 

@@ -6,14 +6,14 @@
  * AWS Signature Version 4, signed by header. Pure: bytes and a moment in, text out; no clock, no
  * environment, no I/O. Source of every rule: AWS IAM User Guide, "Create a signed AWS API request".
  *
- *     struct sigv4_signer signer = {0};             keeps the digest and the day's derived key
+ *     struct sigv4_signer signer = {0};             keeps the day's derived key
  *     struct sigv4_signature signature;
  *     int r = sigv4_sign(&signer, &request, &credentials, &scope, time, &signature);
  *     ... send headers X-Amz-Date: signature.date, Authorization: signature.authorization ...
- *     sigv4_signer_wipe(&signer);                   forgets the key, frees the digest
+ *     sigv4_signer_wipe(&signer);
  *
- * The first signature of a signer sets its digest up; from then on signing allocates nothing. The
- * work space is some 45 KiB of stack, and is wiped of key material and session token.
+ * Signing allocates nothing; the work space is on the stack, some 45 KiB, and is wiped of key
+ * material and session token.
  */
 
 #include <stdbool.h>
@@ -69,28 +69,23 @@ struct sigv4_signature {
     char authorization[SIGV4_AUTHORIZATION_MAX];
 };
 
-/*
- * Starts as {0}. Holds the derived key of one (secret, day, region, service), made anew when any of
- * them changes, and the digest that every signature reuses. Not to be copied: it owns the digest.
- */
+/* The derived key of one (secret, day, region, service); made anew when any of them changes. */
 struct sigv4_signer {
     unsigned char key[32];
     unsigned char
         identity[32]; /* digest of what the key was derived from; the secret is not kept */
     bool valid;
-    struct evp_md_ctx_st *digest; /* OpenSSL's EVP_MD_CTX; NULL until the first signature */
 };
 
 /*
  * Returns 0, -E2BIG (a request beyond the limits above), -EINVAL (not signable: a part is missing,
- * has characters that its place in a request cannot hold, or is a header that signing adds),
- * -ENOMEM or -EIO (the digest could not be set up, or failed).
+ * has characters that its place in a request cannot hold, or is a header that signing adds) or -EIO
+ * (the digest failed).
  */
 int sigv4_sign(struct sigv4_signer *signer, const struct sigv4_request *request,
                const struct sigv4_credentials *credentials, const struct sigv4_scope *scope,
                struct wall time, struct sigv4_signature *ret);
 
-/* The signer is as new: {0}. */
 void sigv4_signer_wipe(struct sigv4_signer *signer);
 
 /*

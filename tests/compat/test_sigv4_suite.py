@@ -5,8 +5,8 @@
     test_sigv4_suite.py --program build/sigv4 --cache .cache
 
 The vectors are not ours to ship. They come with the source archive of the Python package awscrt,
-which pip fetches once into the cache (later versions of the package leave them out). Every case that
-is signed by header counts: its canonical request, string to sign and signature must each be
+which pip fetches once into the cache (later versions of the package leave them out). Every case
+that is signed by header counts: its canonical request, string to sign and signature must each be
 reproduced byte for byte.
 """
 
