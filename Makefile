@@ -42,7 +42,7 @@ override CPPFLAGS += -D_GNU_SOURCE -DPROVISIONERD_VERSION='"$(VERSION)"' -Isrc -
 override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage)
 
-DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs $(DAEMON_PACKAGES))
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs $(DAEMON_PACKAGES)) -lm
 SIM_LIBS = $(shell $(PKG_CONFIG) --libs $(SIM_PACKAGES))
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
 
