@@ -8,9 +8,9 @@ Needs botocore (PyPI) in the Python that runs it. A seed makes a run again, and 
 
 Each request is one meaning in two spellings. botocore gets it the way its own serializers would
 hand it over; our program gets it as bytes, spelled at random: line ends, folded headers, blanks,
-letter case, escapes where none are needed, raw bytes where escapes are usual. Where the two disagree
-by design the generator keeps away: a '#' in a target ends it for botocore, header values may not
-hold the blanks that only Unicode knows, and botocore does not sign hop-by-hop headers.
+letter case, escapes where none are needed, raw bytes where escapes are usual. Where the two
+disagree by design the generator keeps away: a '#' in a target ends it for botocore, header values
+may not hold the blanks that only Unicode knows, and botocore does not sign hop-by-hop headers.
 """
 
 import argparse
