@@ -265,14 +265,15 @@ static int gather_headers(struct transfer *transfer, size_t *ret_n)
     return 0;
 }
 
-/* The system's own word, where curl passes it on. */
+/* The system's own word, where curl passes it on. To have written to a broken connection is the
+ * other side of its having been broken. */
 static int system_error(struct transfer *transfer, int otherwise)
 {
     long number = 0;
 
-    if (curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number) == CURLE_OK && number > 0)
-        return (int)-number;
-    return otherwise;
+    if (curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number) != CURLE_OK || number <= 0)
+        return otherwise;
+    return number == EPIPE ? -ECONNRESET : (int)-number;
 }
 
 static bool is_being_answered(struct transfer *transfer)
