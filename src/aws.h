@@ -5,15 +5,20 @@
 /*
  * One signed AWS JSON 1.1 call: endpoint, credentials, budget, signature, retries, errors.
  *
- * Budgets: each operation has a token bucket for the whole account (BUDGETS in aws.c); every attempt,
- * retries included, takes a token. What does not fit waits, AWS_URGENT (wakes) first, then in the
- * order of asking. Retries: at most three attempts a call, full jitter, and a retry quota shared by
- * all calls (AWS SDKs' standard mode), Retry-After honoured.
+ * Budgets: each operation has a token bucket for the whole account (OPERATIONS in aws.c); every
+ * attempt, retries included, takes a token. What does not fit waits, AWS_URGENT (wakes) first, then
+ * in the order of asking. Throttling pauses the operation's bucket for all. Retries: at most three
+ * attempts a call whatever the reason, full jitter, and a retry quota shared by all calls (AWS SDKs'
+ * standard mode), Retry-After honoured.
  *
  * Clock skew is measured on every answer's Date header and corrected in signatures and aws_now().
  *
- * The callback comes exactly once, from the loop; not at all after aws_call_cancel(). `body` is
- * borrowed and non-NULL exactly when error->kind is AWS_OK.
+ * The callback comes exactly once, from the loop; not at all after aws_call_cancel(). The handle is
+ * invalid from the moment it is entered. `body` is borrowed, and a JSON object exactly when
+ * error->kind is AWS_OK, else NULL. Callbacks may make and cancel calls, but not free `aws`.
+ *
+ * AWS_ERROR_CLOCK comes out only when the clock could not be corrected. A refused signature while the
+ * clock is right is AWS_ERROR_CREDENTIALS: the secret key is wrong.
  */
 
 #include <json-c/json.h>
@@ -61,7 +66,11 @@ int aws_call(struct aws *aws, enum aws_operation operation, enum aws_priority pr
              struct aws_call **ret);
 void aws_call_cancel(struct aws_call *call);
 
-/* AWS's present moment: this host's, corrected by the measured skew. */
+/* The answer goes to somebody else: for an owner that goes away while the call must go on. */
+void aws_call_redirect(struct aws_call *call, aws_done_fn *done, void *userdata);
+
+/* AWS's present moment: this host's, corrected by the measured skew. A step of this host's clock
+ * does not move it, once an answer has told the time. */
 struct wall aws_now(struct aws *aws);
 int64_t aws_clock_skew_ms(const struct aws *aws);
 

@@ -16,7 +16,11 @@
 struct logs_filter;
 struct logs_query;
 
-/* FilterLogEvents. A search follows nextToken through empty pages to its end. */
+/* A search goes through at most so many pages: at the rate that is granted, that is minutes. */
+#define LOGS_FILTER_PAGES_MAX 1000
+
+/* FilterLogEvents. A search follows nextToken through empty pages to its end. Events are delivered
+ * as their page is read: what has been delivered stands even if the search fails later. */
 struct logs_filter_request {
     const char *log_group;      /* name, or ARN */
     const char *filter_pattern; /* NULL: every event */
@@ -32,7 +36,8 @@ struct logs_event {
     const char *message;
 };
 
-/* Returns false: enough seen, end the search (it then counts as not exhausted). */
+/* Returns false: enough seen, end the search (it then counts as not exhausted). May cancel the
+ * search instead. */
 typedef bool logs_event_fn(void *userdata, const struct logs_event *event);
 
 struct logs_filter_result {
@@ -45,12 +50,15 @@ struct logs_filter_result {
 
 typedef void logs_filter_done_fn(void *userdata, const struct logs_filter_result *result);
 
+/* Returns 0 or -ENOMEM; then no callback comes. Copies the request. */
 int logs_filter_log_events(struct aws *aws, const struct logs_filter_request *request,
                            logs_event_fn *event, logs_filter_done_fn *done, void *userdata,
                            struct logs_filter **ret);
 void logs_filter_cancel(struct logs_filter *filter);
 
-/* A Logs Insights query: StartQuery, GetQueryResults until it ends, StopQuery when given up. */
+/* A Logs Insights query: StartQuery, GetQueryResults until it ends, StopQuery when given up. A query
+ * that AWS may still be running when its owner hears the result, or cancels, gets a StopQuery whose
+ * answer nobody waits for: also when the cancel came before AWS had told its id. */
 struct logs_query_request {
     const char *const *log_groups;
     size_t n_log_groups; /* 1 to 50 */
@@ -62,10 +70,11 @@ struct logs_query_request {
 
 enum logs_query_outcome {
     LOGS_QUERY_COMPLETE, /* status Complete, all read: rows and absence of rows are facts */
-    LOGS_QUERY_MATCHED, /* rows were seen before the end: a match is a fact, the query was stopped */
-    LOGS_QUERY_ENDED,   /* Failed, Cancelled, Timeout, Unknown: `status` says which */
-    LOGS_QUERY_GAVE_UP, /* still running after timeout_ms; stopped */
-    LOGS_QUERY_ERROR,   /* a call failed, or an answer was malformed: see error */
+    LOGS_QUERY_MATCHED,  /* rows were seen without status Complete: a match is a fact, and nothing
+                           else; the query was stopped */
+    LOGS_QUERY_ENDED,    /* Failed, Cancelled, Timeout, Unknown: `status` says which */
+    LOGS_QUERY_GAVE_UP,  /* still running after timeout_ms; stopped */
+    LOGS_QUERY_ERROR,    /* a call failed, or an answer was malformed: see error */
 };
 
 struct logs_query_result {
@@ -84,6 +93,7 @@ struct logs_query_result {
 
 typedef void logs_query_done_fn(void *userdata, const struct logs_query_result *result);
 
+/* Returns 0, -EINVAL (log groups none or too many, no time) or -ENOMEM; then no callback comes. */
 int logs_query_run(struct aws *aws, const struct logs_query_request *request,
                    logs_query_done_fn *done, void *userdata, struct logs_query **ret);
 
