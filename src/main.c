@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include "audit.h"
 #include "aws.h"

@@ -233,7 +233,8 @@ int scheduler_reload(struct scheduler *scheduler, struct aws *aws, struct config
     struct aws *old_aws = scheduler->context.aws;
     size_t n_max = config->n_environments + scheduler->n_environments;
     _cleanup_free_ struct held_config *held = calloc(1, sizeof(*held));
-    _cleanup_free_ struct environment **list = calloc(n_max + 1, sizeof(*list));
+    _cleanup_free_ struct environment **list =
+        calloc(n_max + 1, sizeof(*list)); /* NOLINT(bugprone-sizeof-expression) pointers */
     int r = held && list ? 0 : -ENOMEM;
 
     scheduler->context.aws = aws;
