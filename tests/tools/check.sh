@@ -75,6 +75,8 @@ step "SigV4: public vectors" \
     "$python" tests/compat/test_sigv4_suite.py --program build/sigv4 --cache .cache
 step "SigV4: against botocore's signer" \
     "$python" tests/compat/test_sigv4_botocore.py --program build/sigv4 --count 10000
+step "SigV4: the program" \
+    "$python" tests/compat/test_sigv4_program.py --program build/sigv4
 step "simulated AWS: driven by botocore" \
     "$python" tests/compat/test_sim_botocore.py --program build/provisionerd-sim
 step "simulated AWS: driven by the AWS CLI" \
