@@ -18,13 +18,16 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+#define ESCAPED_NUL "\\u0000"
+#define ESCAPED_REPLACEMENT "\\ufffd"
+#define ESCAPE_LENGTH (sizeof(ESCAPED_NUL) - 1)
+
 /*
- * Looks for what json-c lets pass although it is no JSON, or although it would be lost on the way to
- * a C string: control characters (a NUL is json-c's end of the text), "\u0000" within strings (a
- * member's name would end there); and outside of strings single quotes, NaN and Infinity (nothing
- * else holds a capital N or I). Everything else is left to json-c.
+ * Looks for what json-c lets pass although it is no JSON: control characters (a NUL is json-c's end
+ * of the text); and outside of strings single quotes, NaN and Infinity (nothing else holds a capital
+ * N or I). Everything else is left to json-c. Counts the NULs written as escapes.
  */
-static bool passes_unnoticed(const char *text, size_t size)
+static bool passes_unnoticed(const char *text, size_t size, size_t *ret_nuls)
 {
     bool in_string = false;
 
@@ -38,24 +41,51 @@ static bool passes_unnoticed(const char *text, size_t size)
         if (c == '"') {
             in_string = !in_string;
         } else if (in_string && c == '\\') {
-            if (size - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0)
-                return true;
+            if (size - i >= ESCAPE_LENGTH && memcmp(text + i, ESCAPED_NUL, ESCAPE_LENGTH) == 0)
+                ++*ret_nuls;
             i++; /* an escaped quote does not end the string */
         }
     }
     return false;
 }
 
+/* A copy in which U+FFFD stands for every escaped NUL: a C string would end there, and a log event
+ * that holds one is an event like any other. */
+static char *replace_nuls(const char *text, size_t size)
+{
+    char *copy = malloc(size);
+
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, size);
+    for (size_t i = 0; i + ESCAPE_LENGTH <= size; i++) {
+        if (copy[i] != '\\')
+            continue;
+        if (memcmp(copy + i, ESCAPED_NUL, ESCAPE_LENGTH) == 0)
+            memcpy(copy + i, ESCAPED_REPLACEMENT, ESCAPE_LENGTH);
+        i++;
+    }
+    return copy;
+}
+
 int json_parse(const char *text, size_t size, struct json_object **ret)
 {
     _cleanup_(json_tokener_free) struct json_tokener *tokener = NULL;
+    _cleanup_free_ char *copy = NULL;
     struct json_object *object;
+    size_t nuls = 0;
 
     /* json-c counts in int; and its strict mode takes white space at the end for trailing bytes. */
     while (size > 0 && is_space(text[size - 1]))
         size--;
-    if (size == 0 || size > INT_MAX || passes_unnoticed(text, size))
+    if (size == 0 || size > INT_MAX || passes_unnoticed(text, size, &nuls))
         return -EBADMSG;
+    if (nuls > 0) {
+        copy = replace_nuls(text, size);
+        if (!copy)
+            return -ENOMEM;
+        text = copy;
+    }
 
     tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
     if (!tokener)
