@@ -21,9 +21,10 @@
 #define JSON_DEPTH_MAX 32
 
 /*
- * An escaped NUL within a string is read as U+FFFD. text need not end in a NUL. *ret, never NULL, is the caller's, to be put.
- * Returns 0, -EBADMSG (not JSON, too deep, trailing bytes, an integer beyond
- * 64 bits, or nothing but null) or -ENOMEM.
+ * An escaped NUL within a string is read as U+FFFD. text need not end in a NUL. *ret, never NULL, is
+ * the caller's, to be put.
+ * Returns 0, -EBADMSG (not JSON, too deep, trailing bytes, an integer beyond 64 bits, or nothing but
+ * null) or -ENOMEM.
  */
 int json_parse(const char *text, size_t size, struct json_object **ret);
 
