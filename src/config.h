@@ -89,6 +89,12 @@ struct config *config_free(struct config *config);
  * as a comment ("; default", "; /etc/provisionerd.ini:12"). */
 void config_print(const struct config *config, FILE *out);
 
+/*
+ * What a change from one to the other does, in words: "nothing changed", or "[environment staging]
+ * window: 1h -> 30min; [environment dev] removed". *ret is allocated. Returns 0 or -ENOMEM.
+ */
+int config_difference(const struct config *from, const struct config *to, char **ret);
+
 /* Returns NULL if there is none. Borrowed. */
 const struct config_environment *config_find_environment(const struct config *config,
                                                          const char *name);

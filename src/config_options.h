@@ -105,6 +105,19 @@ struct config_origins {
     struct config_environment **by_name;             /* sorted, for config_find_environment() */
 };
 
+/* One option of the daemon's or an environment's struct, to be shown. */
+struct config_line {
+    const struct config_option *option;
+    const void *target;
+    const struct config_environment_origins *origins; /* NULL: the daemon's */
+};
+
+/* false: it has no value, and no default. */
+bool config_line_is_set(const struct config_line *line);
+
+/* Only if it is set: as it would stand in a file, long lists over several lines. */
+void config_line_print_value(const struct config_line *line, FILE *out);
+
 /*
  * Reads a section's values into the daemon's or an environment's struct, which is all zero, and says
  * in `places` where each came from. `section` may be NULL: all defaults. `origins` is NULL for the

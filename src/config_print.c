@@ -10,13 +10,6 @@
 #define LIST_COLUMNS 90      /* where a list goes on in the next line */
 #define ORIGIN_TEXT_MAX 1024 /* with a value's CONFIG_ITEM_MAX, far below CONFIG_LINE_MAX */
 
-/* What one option has to show. */
-struct line {
-    const struct config_option *option;
-    const void *target;
-    const struct config_environment_origins *origins;
-};
-
 /* "/etc/provisionerd.ini:12"; fit for a comment, whatever the path. */
 static void format_origin(const struct config_place *place, char buffer[static ORIGIN_TEXT_MAX])
 {
@@ -61,7 +54,7 @@ static void print_text(FILE *out, const char *text, enum config_form form, bool 
 }
 
 /* The items of a line, of whatever kind: its text in *ret_text and its form; false past the last. */
-static bool item_at(const struct line *line, size_t i, struct config_item *ret)
+static bool item_at(const struct config_line *line, size_t i, struct config_item *ret)
 {
     const void *member = (const char *)line->target + line->option->offset;
     const void *count = (const char *)line->target + line->option->count_offset;
@@ -95,7 +88,7 @@ static bool item_at(const struct line *line, size_t i, struct config_item *ret)
     }
 }
 
-static void print_items(FILE *out, const struct line *line)
+static void print_items(FILE *out, const struct config_line *line)
 {
     bool is_pattern =
         line->option->kind == CONFIG_KIND_PATTERN || line->option->kind == CONFIG_KIND_EXCLUDES;
@@ -128,7 +121,7 @@ static void print_choice(FILE *out, const struct config_choice *choice, int valu
         fputs(choice->word, out);
 }
 
-static bool is_set(const struct line *line)
+bool config_line_is_set(const struct config_line *line)
 {
     struct config_item item;
 
@@ -142,18 +135,11 @@ static bool is_set(const struct line *line)
     }
 }
 
-static void print_line(FILE *out, const struct line *line, const struct config_place *place)
+void config_line_print_value(const struct config_line *line, FILE *out)
 {
     const void *member = (const char *)line->target + line->option->offset;
     char duration[DURATION_TEXT_MAX];
-    char origin[ORIGIN_TEXT_MAX];
 
-    if (!is_set(line)) {
-        fprintf(out, "; %-*s   is not set: %s\n", NAME_COLUMNS - 2, line->option->name,
-                line->option->unset);
-        return;
-    }
-    fprintf(out, "%-*s = ", NAME_COLUMNS, line->option->name);
     switch (line->option->kind) {
     case CONFIG_KIND_DURATION:
         fputs(duration_format(*(const int64_t *)member, duration), out);
@@ -167,6 +153,19 @@ static void print_line(FILE *out, const struct line *line, const struct config_p
     default:
         print_items(out, line);
     }
+}
+
+static void print_line(FILE *out, const struct config_line *line, const struct config_place *place)
+{
+    char origin[ORIGIN_TEXT_MAX];
+
+    if (!config_line_is_set(line)) {
+        fprintf(out, "; %-*s   is not set: %s\n", NAME_COLUMNS - 2, line->option->name,
+                line->option->unset);
+        return;
+    }
+    fprintf(out, "%-*s = ", NAME_COLUMNS, line->option->name);
+    config_line_print_value(line, out);
     format_origin(place, origin);
     fprintf(out, " ; %s\n", origin);
 }
@@ -177,14 +176,14 @@ void config_print(const struct config *config, FILE *out)
 
     fprintf(out, "[%s]\n", config_daemon_schema.title);
     for (size_t i = 0; i < config_daemon_schema.n_options; i++) {
-        const struct line line = {&config_daemon_schema.options[i], config, NULL};
+        const struct config_line line = {&config_daemon_schema.options[i], config, NULL};
         print_line(out, &line, &origins->places[i]);
     }
     for (size_t i = 0; i < config->n_environments; i++) {
         fprintf(out, "\n[%s %s]\n", config_environment_schema.title, config->environments[i].name);
         for (size_t j = 0; j < config_environment_schema.n_options; j++) {
-            const struct line line = {&config_environment_schema.options[j],
-                                      &config->environments[i], &origins->environments[i]};
+            const struct config_line line = {&config_environment_schema.options[j],
+                                             &config->environments[i], &origins->environments[i]};
             print_line(out, &line, &origins->environments[i].places[j]);
         }
     }
