@@ -108,16 +108,10 @@ bool sim_fault_fires_among(struct sim *sim, const struct sim_call *call, enum si
                            enum sim_fault_kind last, enum sim_fault_kind *ret, int64_t *ret_value);
 struct sim_fault *sim_fault_free(struct sim_fault *fault);
 
-/* spoil.c */
-enum sim_error_style {
-    SIM_STYLE_LOGS,  /* `__type`, "message" */
-    SIM_STYLE_ECS,   /* also x-amzn-ErrorType */
-    SIM_STYLE_QUERY, /* XML */
-    SIM_STYLE_PLAIN, /* metadata: no body */
-};
-/* Fills the answer (or the error of the call) for one of the kinds up to INVALID_PARAMETER. */
-void sim_fault_replace(struct sim_call *call, enum sim_fault_kind kind, struct sim_response *ret,
-                       bool *ret_answered);
+/* spoil.c. A kind up to INVALID_PARAMETER becomes the error of the call; or, where it is none of the
+ * service's own, the answer in *ret, and true is returned. */
+bool sim_fault_replace(struct sim_call *call, enum sim_service_kind service,
+                       enum sim_fault_kind kind, struct sim_response *ret);
 void sim_fault_spoil(struct sim *sim, enum sim_fault_kind kind, int64_t value,
                      struct sim_response *response);
 /* Latency, Date and its skew: once, when all else is done. */
@@ -138,6 +132,7 @@ struct sim_query *sim_query_free(struct sim_query *query);
 
 /* ecs_model.c */
 struct sim_cluster *sim_cluster_free(struct sim_cluster *cluster);
+void sim_cluster_set_inactive(struct sim_cluster *cluster);
 
 /* scenario.c, settings.c */
 int sim_scenario_load(struct sim *sim, struct json_object *scenario, struct wall now,

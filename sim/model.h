@@ -424,7 +424,7 @@ struct sim_call_record {
     struct wall time;
     const char *operation;  /* "UpdateService"; "" if unknown */
     const char *parameters; /* JSON, at most SIM_HISTORY_PARAMETERS_MAX bytes; "" if unreadable */
-    int status;             /* 0: no answer went out */
+    int status; /* what the service said, even if the answer was lost; 0: refused, nothing was done */
     char code[SIM_ERROR_CODE_MAX]; /* AWS's error code; "" if none */
     char access_key_id[SIM_ACCESS_KEY_ID_MAX];
     char request_id[SIM_REQUEST_ID_MAX];
@@ -451,11 +451,13 @@ struct sim_call {
     char request_id[SIM_REQUEST_ID_MAX];
 
     struct json_object *result; /* JSON services; owned */
+    bool answer_is_lost;        /* it acted, and the connection breaks */
     char *xml;                  /* STS: "<AssumeRoleResult>...</AssumeRoleResult>"; owned */
 
     int error_status; /* 0: no error */
     char error_code[SIM_ERROR_CODE_MAX];
     char error_message[1024];
+    struct json_object *error_members; /* beside them in the error's body; NULL: none. Owned */
 };
 
 /* Operations return 0 with a result, SIM_REFUSED with an error set, or a negative errno (HTTP 500). */

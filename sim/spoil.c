@@ -25,50 +25,48 @@ static void set_error(struct sim_call *call, int status, const char *code, const
     call->error_status = status;
 }
 
-static bool is_ecs_like(const struct sim_call *call)
+static void set_not_found(struct sim_call *call, enum sim_service_kind service)
 {
-    return call->parameters && (json_object_object_get(call->parameters, "cluster") ||
-                                json_object_object_get(call->parameters, "service"));
+    if (service == SIM_LOGS)
+        set_error(call, 400, "ResourceNotFoundException",
+                  "The specified log group does not exist.");
+    else if (strcmp(call->operation, "UpdateService") == 0)
+        set_error(call, 400, "ServiceNotFoundException", "Service not found.");
+    else
+        set_error(call, 400, "ClusterNotFoundException", "Cluster not found.");
 }
 
-void sim_fault_replace(struct sim_call *call, enum sim_fault_kind kind, struct sim_response *ret,
-                       bool *ret_answered)
+bool sim_fault_replace(struct sim_call *call, enum sim_service_kind service,
+                       enum sim_fault_kind kind, struct sim_response *ret)
 {
-    *ret_answered = false;
     switch (kind) {
     case SIM_FAULT_THROTTLE:
         set_error(call, 400, "ThrottlingException", "Rate exceeded");
-        return;
+        return false;
     case SIM_FAULT_HTTP_500:
-        set_error(call, 500, is_ecs_like(call) ? "ServerException" : "InternalFailure",
+        set_error(call, 500, service == SIM_ECS ? "ServerException" : "InternalFailure",
                   "Service Unavailable. Please try again later.");
-        return;
+        return false;
     case SIM_FAULT_HTTP_503:
         set_error(call, 503, "ServiceUnavailableException",
                   "The service cannot complete the request.");
-        return;
+        return false;
     case SIM_FAULT_ACCESS_DENIED:
         set_error(call, 400, "AccessDeniedException", "");
         snprintf(call->error_message, sizeof(call->error_message),
                  "User: %s is not authorized to perform: %s with an explicit deny",
                  call->caller ? call->caller->arn : "anonymous", call->operation);
-        return;
+        return false;
     case SIM_FAULT_EXPIRED_TOKEN:
         set_error(call, 400, "ExpiredTokenException",
                   "The security token included in the request is expired");
-        return;
+        return false;
     case SIM_FAULT_NOT_FOUND:
-        if (is_ecs_like(call) && strcmp(call->operation, "UpdateService") == 0)
-            set_error(call, 400, "ServiceNotFoundException", "Service not found.");
-        else if (is_ecs_like(call))
-            set_error(call, 400, "ClusterNotFoundException", "Cluster not found.");
-        else
-            set_error(call, 400, "ResourceNotFoundException",
-                      "The specified log group does not exist.");
-        return;
+        set_not_found(call, service);
+        return false;
     case SIM_FAULT_INVALID_PARAMETER:
         set_error(call, 400, "InvalidParameterException", "Invalid parameter");
-        return;
+        return false;
     case SIM_FAULT_HTTP_502:
         plain(ret, 502, "text/html",
               "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
@@ -79,9 +77,9 @@ void sim_fault_replace(struct sim_call *call, enum sim_fault_kind kind, struct s
         ret->delivery = SIM_REFUSE;
         break;
     default:
-        return;
+        return false;
     }
-    *ret_answered = true;
+    return true;
 }
 
 /* A new body with the old headers: Content-Type and request id stay what they were. */
