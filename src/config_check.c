@@ -7,12 +7,6 @@
 #include "clock.h"
 #include "config_options.h"
 
-static const char *duration_origin(const struct config_section *section,
-                                   enum config_environment_option option)
-{
-    return section->values[option].text ? "" : " (the default)";
-}
-
 /* The window must hold so many of an interval, or activity could pass between two looks. Told at the
  * option that was written: of two, the interval. 0: the value was refused already. */
 static void check_interval(const struct config_section *section, int64_t window_ms,
@@ -22,22 +16,21 @@ static void check_interval(const struct config_section *section, int64_t window_
     const char *window_name = config_environment_schema.options[CONFIG_WINDOW].name;
     const char *interval_name = config_environment_schema.options[interval].name;
     const char *times = factor == 2 ? "twice " : "";
-    char window[DURATION_TEXT_MAX];
     char text[DURATION_TEXT_MAX];
 
     if (window_ms == 0 || interval_ms == 0 || factor * interval_ms <= window_ms)
         return;
-    duration_format(window_ms, window);
-    duration_format(interval_ms, text);
     if (section->values[interval].text)
         config_report_value(report, &section->values[interval].place, section->title, interval_name,
-                            text, "the %s = %s%s must be at least %sas long", window_name, window,
-                            duration_origin(section, CONFIG_WINDOW), times);
+                            section->values[interval].text,
+                            "the %s = %s%s must be at least %sas long", window_name,
+                            duration_format(window_ms, text),
+                            section->values[CONFIG_WINDOW].text ? "" : " (the default)", times);
     else
         config_report_value(report, &section->values[CONFIG_WINDOW].place, section->title,
-                            window_name, window,
-                            "must be at least %s%s = %s%s; set %s to less, too", times,
-                            interval_name, text, duration_origin(section, interval), interval_name);
+                            window_name, section->values[CONFIG_WINDOW].text,
+                            "must be at least %s%s = %s (the default); set %s to less, too", times,
+                            interval_name, duration_format(interval_ms, text), interval_name);
 }
 
 static bool is_managed(const struct config_environment *environment, const char *service)

@@ -34,7 +34,6 @@ struct config_choice {
 
 struct config_option {
     const char *name;
-    enum config_kind kind;
     size_t offset;       /* of the value, in its struct */
     size_t count_offset; /* of a list's length */
     const char *example; /* required when there is one */
@@ -47,6 +46,7 @@ struct config_option {
     int64_t default_ms;
     const struct config_choice *choices; /* ends with a NULL word */
     int default_choice;
+    enum config_kind kind;
 };
 
 struct config_schema {

@@ -25,27 +25,25 @@ static void format_origin(const struct config_place *place, char buffer[static O
     }
 }
 
-/* Text that the parser would take for something else as a bare one. */
-static bool needs_quotes(const char *text, bool is_pattern)
+/* Whether the parser would take it for something else, or refuse it, as a bare text. */
+static bool needs_quotes(const char *text)
 {
-    if (is_pattern || strpbrk(text, "\"\\,;#'"))
-        return true;
     size_t length = strlen(text);
-    return text[0] == ' ' || text[0] == '\t' || text[length - 1] == ' ' || text[length - 1] == '\t';
+    return strpbrk(text, "\"\\,;#'") || strchr(" \t", text[0]) || strchr(" \t", text[length - 1]);
 }
 
-static void print_text(FILE *out, const char *text, enum config_form form, bool is_pattern)
+static void print_text(FILE *out, const struct config_item *item, bool always_quoted)
 {
-    if (form == CONFIG_REGEX) {
-        fprintf(out, "/%s/", text);
+    if (item->form == CONFIG_REGEX) {
+        fprintf(out, "/%s/", item->text);
         return;
     }
-    if (!needs_quotes(text, is_pattern)) {
-        fputs(text, out);
+    if (!always_quoted && !needs_quotes(item->text)) {
+        fputs(item->text, out);
         return;
     }
     fputc('"', out);
-    for (const char *c = text; *c; c++) {
+    for (const char *c = item->text; *c; c++) {
         if (*c == '"' || *c == '\\')
             fputc('\\', out);
         fputc(*c, out);
@@ -53,45 +51,48 @@ static void print_text(FILE *out, const char *text, enum config_form form, bool 
     fputc('"', out);
 }
 
-/* The items of a line, of whatever kind: its text in *ret_text and its form; false past the last. */
+static bool is_pattern(const struct config_line *line)
+{
+    return line->option->kind == CONFIG_KIND_PATTERN || line->option->kind == CONFIG_KIND_EXCLUDES;
+}
+
+/* The texts of a pattern option; NULL: it is none. */
+static const struct config_items *pattern_items(const struct config_line *line)
+{
+    if (!line->origins || !is_pattern(line))
+        return NULL;
+    return line->option->kind == CONFIG_KIND_PATTERN ? &line->origins->pattern
+                                                     : &line->origins->excludes;
+}
+
+/* Item i of the line's value, if there is one: what the value has in texts. */
 static bool item_at(const struct config_line *line, size_t i, struct config_item *ret)
 {
     const void *member = (const char *)line->target + line->option->offset;
     const void *count = (const char *)line->target + line->option->count_offset;
-    const struct config_items *patterns;
+    const struct config_items *patterns = pattern_items(line);
 
+    if (patterns) {
+        if (i < patterns->n_items)
+            *ret = patterns->items[i];
+        return i < patterns->n_items;
+    }
     *ret = (struct config_item){.form = CONFIG_BARE};
-    switch (line->option->kind) {
-    case CONFIG_KIND_TEXT:
+    if (line->option->kind == CONFIG_KIND_TEXT) {
         ret->text = *(char *const *)member;
         return i == 0 && ret->text;
-    case CONFIG_KIND_LIST:
-        if (i >= *(const size_t *)count)
-            return false;
-        ret->text = (*(char **const *)member)[i];
-        return true;
-    case CONFIG_KIND_SERVICES:
-        if (i >= *(const size_t *)count)
-            return false;
-        ret->text = (*(struct config_service *const *)member)[i].name;
-        return true;
-    case CONFIG_KIND_PATTERN:
-    case CONFIG_KIND_EXCLUDES:
-        patterns = line->option->kind == CONFIG_KIND_PATTERN ? &line->origins->pattern
-                                                             : &line->origins->excludes;
-        if (i >= patterns->n_items)
-            return false;
-        *ret = patterns->items[i];
-        return true;
-    default:
-        return false;
     }
+    if (i >= *(const size_t *)count)
+        return false;
+    if (line->option->kind == CONFIG_KIND_SERVICES)
+        ret->text = (*(struct config_service *const *)member)[i].name;
+    else
+        ret->text = (*(char **const *)member)[i];
+    return true;
 }
 
 static void print_items(FILE *out, const struct config_line *line)
 {
-    bool is_pattern =
-        line->option->kind == CONFIG_KIND_PATTERN || line->option->kind == CONFIG_KIND_EXCLUDES;
     size_t column = INDENT;
     struct config_item item;
 
@@ -103,7 +104,7 @@ static void print_items(FILE *out, const struct config_line *line)
         } else if (i > 0) {
             fputs(", ", out);
         }
-        print_text(out, item.text, item.form, is_pattern);
+        print_text(out, &item, is_pattern(line));
         column += width;
         if (line->option->kind == CONFIG_KIND_SERVICES) {
             const struct config_environment *environment = line->target;

@@ -204,7 +204,7 @@ static struct config_section *section_get(struct reader *reader, const struct co
         return *found;
 
     struct config_section **items =
-        reallocarray(sections->items, sections->n_items + 1, sizeof(*items));
+        reallocarray(sections->items, sections->n_items + 1, sizeof(struct config_section *));
     if (!items)
         return NULL;
     sections->items = items;
@@ -339,11 +339,11 @@ static char *value_text(const char *before, unsigned lines, const char *text)
 {
     size_t before_length = before ? strlen(before) : 0;
     size_t length = strlen(text);
-    char *joined = malloc(before_length + lines + length + 1);
+    size_t size = before_length + lines + length + 1;
+    char *joined = malloc(size);
     if (!joined)
         return NULL;
-    if (before)
-        memcpy(joined, before, before_length);
+    snprintf(joined, size, "%s", before ? before : "");
     memset(joined + before_length, '\n', lines);
     for (size_t i = 0; i <= length; i++)
         joined[before_length + lines + i] = (char)(text[i] == MASK ? ';' : text[i]);
@@ -501,8 +501,13 @@ static void report_unanswered(struct reader *reader)
 {
     if (!*reader->unanswered)
         return;
-    config_report_add(reader->report, &reader->place, "%s: an option needs a \"=\" and a value",
-                      reader->unanswered);
+    if (reader->section)
+        config_report_value(reader->report, &reader->place, reader->section->title,
+                            reader->unanswered, NULL, "an option needs a \"=\" and a value");
+    else
+        config_report_add(reader->report, &reader->place,
+                          "%s: neither a section nor an option with \"=\" and a value",
+                          reader->unanswered);
     reader->unanswered[0] = '\0';
 }
 
@@ -516,7 +521,9 @@ static char *next_line(char *buffer, int size, void *userdata)
         return NULL;
     reader->place.line++;
     prepare_line(reader, take_line(&reader->rest), (size_t)size - LINE_ROOM, buffer);
-    strcat(buffer, "\n");
+    size_t length = strlen(buffer);
+    buffer[length] = '\n';
+    buffer[length + 1] = '\0';
     return buffer;
 }
 
@@ -531,12 +538,14 @@ int config_read_file(const struct config_place *place, struct config_sections *s
     if (r == -ENOMEM)
         return r;
     if (r < 0) {
+        sections->n_refused++;
         config_report_add(report, place, "cannot be read: %s", strerrordesc_np(-r));
         return 0;
     }
     reader.rest.text = bytes;
     if (reader.rest.length >= 2 &&
         (memcmp(bytes, "\xFF\xFE", 2) == 0 || memcmp(bytes, "\xFE\xFF", 2) == 0)) {
+        sections->n_refused++;
         config_report_add(report, place, "this is UTF-16; save it as UTF-8");
         return 0;
     }

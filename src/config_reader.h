@@ -8,7 +8,7 @@
  * line number:
  *
  *   - a line longer than CONFIG_LINE_MAX (inih's buffer, set to that), a section's name longer than
- *     inih's 49 bytes (we read headers ourselves, it gets a stand-in);
+ *     inih's 49 bytes (so headers are read here, and inih sees a blank line);
  *   - text behind a header's `]`, a line without `=`, an option before any section;
  *   - NUL and other control characters, bytes that are not UTF-8;
  *   - a section or an option that appears twice in one file.
@@ -30,12 +30,10 @@
 struct config_schema;
 
 struct config_value {
-    char
-        *text; /* as written, quotes and all; continuation lines behind a '\n' for each line passed.
-                   NULL: not set */
+    /* As written, quotes and all; continuation lines behind a '\n' for each line passed. NULL: not set. */
+    char *text;
     struct config_place place;
-    bool
-        slash_in_comment; /* the comment cut off behind it has a '/': was it one, or a /regex ;/ ? */
+    bool slash_in_comment; /* the comment behind it has a '/', which may end a /regex ;/ instead */
 };
 
 struct config_section {
@@ -52,7 +50,7 @@ struct config_sections {
     struct config_section **items; /* in order of appearance */
     size_t n_items;
     void *by_title;   /* tsearch tree over items */
-    size_t n_refused; /* headers that were errors */
+    size_t n_refused; /* headers and whole files that were errors */
 };
 
 void config_sections_clear(struct config_sections *sections);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config_report.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -23,7 +24,7 @@ void config_report_clear(struct config_report *report)
 static void flatten(char *text)
 {
     for (char *c = text; *c; c++) {
-        if (*c == '\t')
+        if (*c == '\t' || *c == '\n')
             *c = ' ';
         else if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
@@ -111,25 +112,24 @@ void config_report_value(struct config_report *report, const struct config_place
 
 int config_report_finish(const struct config_report *report, char **ret_text)
 {
+    char rest[64] = "";
+    size_t size = sizeof(rest);
+    size_t used = 0;
+
     if (report->out_of_memory)
         return -ENOMEM;
     if (report->n_total == 0)
         return 0;
-
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream)
+    if (report->n_total > report->n_errors)
+        snprintf(rest, sizeof(rest), "... and %zu more\n", report->n_total - report->n_errors);
+    for (size_t i = 0; i < report->n_errors; i++)
+        size += strlen(report->errors[i].text) + 1;
+    char *text = malloc(size);
+    if (!text)
         return -ENOMEM;
     for (size_t i = 0; i < report->n_errors; i++)
-        fprintf(stream, "%s\n", report->errors[i].text);
-    if (report->n_total > report->n_errors)
-        fprintf(stream, "... and %zu more\n", report->n_total - report->n_errors);
-    bool failed = ferror(stream) != 0;
-    if (fclose(stream) != 0 || failed) {
-        free(text);
-        return -ENOMEM;
-    }
+        used += (size_t)snprintf(text + used, size - used, "%s\n", report->errors[i].text);
+    snprintf(text + used, size - used, "%s", rest);
     *ret_text = text;
     return -EINVAL;
 }
@@ -140,20 +140,19 @@ const char *config_excerpt(const char *text, char buffer[static CONFIG_EXCERPT_M
     size_t length = strlen(text);
 
     if (length < CONFIG_EXCERPT_MAX) {
-        memcpy(buffer, text, length + 1);
+        snprintf(buffer, CONFIG_EXCERPT_MAX, "%s", text);
         return buffer;
     }
     length = CONFIG_EXCERPT_MAX - sizeof(ellipsis);
     while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
         length--; /* a UTF-8 continuation byte: do not cut the character it belongs to */
-    memcpy(buffer, text, length);
-    memcpy(buffer + length, ellipsis, sizeof(ellipsis));
+    snprintf(buffer, CONFIG_EXCERPT_MAX, "%.*s%s", (int)length, text, ellipsis);
     return buffer;
 }
 
-static char lower(char c)
+static int lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return tolower((unsigned char)c);
 }
 
 static uint8_t least(unsigned a, unsigned b, unsigned c)

@@ -55,10 +55,11 @@ void given_bytes(const char *name, const void *bytes, size_t length)
     char path[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/%s", directory, name);
-    char *slash = strrchr(path, '/');
-    *slash = '\0';
-    assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
-    *slash = '/';
+    for (char *slash = path + strlen(directory); (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+        *slash = '/';
+    }
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, length, file), length);
