@@ -17,6 +17,7 @@ struct update {
     struct environment *environment;
     size_t index;
     struct ecs_call *call; /* NULL: none */
+    int previous; /* as far as known */
     int desired;
 };
 

@@ -51,6 +51,8 @@ static void update_done(void *userdata, const struct aws_error *error, int desir
     if (error->kind != AWS_OK) {
         update_failed(update, error);
     } else {
+        audit_update(environment->config, environment->config->services[update->index].name,
+                     update->previous, update->desired, false);
         update_ended(update, desired_count >= 0 ? desired_count : update->desired);
         trouble_end(&environment->trouble, TROUBLE_UPDATE, environment->config);
     }
@@ -66,12 +68,13 @@ static void start_update(struct environment *environment, size_t index, int desi
 
     if (update->call)
         ecs_call_cancel(TAKE(update->call)); /* of the other direction: the newer wish wins */
-    audit_update(environment->config, name, policy_effective_count(service, now), desired,
-                 environment->context->dry_run);
+    update->previous = policy_effective_count(service, now);
     update->desired = desired;
     service->written = true;
     service->written_at = now;
     if (environment->context->dry_run) {
+        audit_update(environment->config, name, update->previous, desired, true);
+        service->write_pretended = true;
         update_ended(update, desired);
         return;
     }

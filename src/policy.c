@@ -14,7 +14,8 @@ int policy_effective_count(const struct policy_service *service, struct mono now
 {
     if (service->write_uncertain)
         return POLICY_COUNT_UNKNOWN;
-    if (service->written && mono_since(now, service->written_at) < POLICY_STALE_READ_MS)
+    if (service->written &&
+        (service->write_pretended || mono_since(now, service->written_at) < POLICY_STALE_READ_MS))
         return service->written_count;
     return service->condition == POLICY_CONDITION_FIT ? service->reported_count
                                                       : POLICY_COUNT_UNKNOWN;

@@ -123,6 +123,7 @@ struct policy_service {
     int reported_count;      /* desiredCount in the last DescribeServices */
     struct mono reported_at; /* when that began */
     bool written;            /* we sent UpdateService since the start */
+    bool write_pretended;    /* in a dry run: not sent, so no report will ever show it */
     bool write_uncertain;    /* the last one's answer was lost, or it is under way */
     int written_count;
     struct mono written_at; /* when it ended */

@@ -1,0 +1,893 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The daemon's whole stack, from the INI to the signed request, against the simulated AWS under
+ * virtual time. Each test tells one story of the environment "staging": api 2, worker 3, web 1, and
+ * a gateway that writes the log.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sim/in_process.h"
+#include "sim/model.h"
+#include "src/audit.h"
+#include "src/aws.h"
+#include "src/credentials.h"
+#include "src/log.h"
+#include "src/scheduler.h"
+#include "src/state.h"
+#include "tests/support/virtual_loop.h"
+
+#define SECOND MS_PER_SECOND
+#define MINUTE MS_PER_MINUTE
+#define HOUR MS_PER_HOUR
+
+#define GATEWAY_LOG "/ecs/staging/gateway"
+#define REQUEST "10.0.0.7 - - \"GET /api/v1/orders HTTP/1.1\" 200"
+#define HEALTH_CHECK "10.0.0.1 - - \"GET /api/v1/health HTTP/1.1\" 200 ELB-HealthChecker/2.0"
+
+static const char SCENARIO[] =
+    "{\"log_groups\":[{\"name\":\"" GATEWAY_LOG "\"},{\"name\":\"/ecs/dev/gateway\"}],"
+    "\"credentials\":[{\"access_key_id\":\"AKIDEXAMPLE\",\"secret_access_key\":"
+    "\"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY\"}],"
+    "\"settings\":{\"ingestion_delay_ms\":2000},"
+    "\"clusters\":[{\"name\":\"staging\",\"services\":["
+    "{\"name\":\"gateway\",\"desired\":1,\"log_group\":\"" GATEWAY_LOG "\"},"
+    "{\"name\":\"api\",\"desired\":2},{\"name\":\"worker\",\"desired\":3},"
+    "{\"name\":\"web\",\"desired\":1}]},"
+    "{\"name\":\"dev\",\"services\":[{\"name\":\"gateway\",\"desired\":1,"
+    "\"log_group\":\"/ecs/dev/gateway\"},{\"name\":\"all-in-one\",\"desired\":4}]}]}";
+
+static const char STAGING[] = "[environment staging]\n"
+                              "cluster = staging\n"
+                              "services = api, worker, web\n"
+                              "always_on = gateway\n"
+                              "log_group = " GATEWAY_LOG "\n"
+                              "pattern = \"/api/v1/\"\n"
+                              "exclude = \"ELB-HealthChecker\"\n";
+
+static const char DEV[] = "[environment dev]\n"
+                          "cluster = dev\n"
+                          "services = all-in-one\n"
+                          "log_group = /ecs/dev/gateway\n"
+                          "pattern = \"/api/v1/\"\n";
+
+#define STORY_MAX 65536
+
+struct world {
+    char directory[64];
+    char config_path[128];
+    struct loop *loop;
+    struct sim *sim;
+    struct http *http;
+    struct credentials *credentials;
+    struct aws *aws;
+    struct state *state;
+    struct scheduler *scheduler;
+    bool dry_run;
+    char story[STORY_MAX]; /* the audit so far: "MESSAGE_ID message\n" */
+    size_t story_length;
+};
+
+static void hear(void *userdata, int level, const char *message_id, const struct log_field *fields,
+                 size_t n_fields, const char *message)
+{
+    struct world *world = userdata;
+    (void)level;
+    (void)fields;
+    (void)n_fields;
+
+    int n = snprintf(world->story + world->story_length, STORY_MAX - world->story_length, "%s %s\n",
+                     message_id ? message_id : "-", message);
+    if (n > 0 && (size_t)n < STORY_MAX - world->story_length)
+        world->story_length += (size_t)n;
+    if (getenv("STORY"))
+        fprintf(stderr, "    %s\n", message);
+}
+
+static size_t count_told(const struct world *world, const char *text)
+{
+    size_t n = 0;
+
+    for (const char *at = strstr(world->story, text); at; at = strstr(at + 1, text))
+        n++;
+    return n;
+}
+
+static void expect_told(const struct world *world, const char *text)
+{
+    if (count_told(world, text) == 0)
+        fail_msg("not told: %s\nthe story:\n%s", text, world->story);
+}
+
+static void expect_not_told(const struct world *world, const char *text)
+{
+    if (count_told(world, text) > 0)
+        fail_msg("told: %s\nthe story:\n%s", text, world->story);
+}
+
+static void forget_story(struct world *world)
+{
+    world->story[0] = '\0';
+    world->story_length = 0;
+}
+
+/* --- the world ------------------------------------------------------------------------------------ */
+
+static struct config *load(struct world *world, const char *first, const char *second)
+{
+    struct config *config = NULL;
+    char *errors = NULL;
+    FILE *file = fopen(world->config_path, "w");
+
+    assert_non_null(file);
+    fprintf(file, "[provisionerd]\nregion = eu-west-1\nstate_directory = %s\n%s%s",
+            world->directory, first, second);
+    assert_int_equal(fclose(file), 0);
+    if (config_load(world->config_path, &config, &errors) < 0)
+        fail_msg("%s", errors);
+    return config;
+}
+
+static void start_daemon(struct world *world, const char *first, const char *second)
+{
+    const struct credentials_options credentials_options = {.region = "eu-west-1"};
+    const struct aws_options aws_options = {0};
+    char *trouble = NULL;
+
+    assert_int_equal(http_new(world->loop, NULL, &world->http), 0);
+    assert_int_equal(
+        credentials_new(world->loop, world->http, &credentials_options, &world->credentials), 0);
+    assert_int_equal(
+        aws_new(world->loop, world->http, world->credentials, &aws_options, &world->aws), 0);
+    assert_int_equal(state_open(world->directory,
+                                world->dry_run ? STATE_READ_ONLY : STATE_READ_WRITE,
+                                loop_wall(world->loop), &world->state, &trouble),
+                     0);
+    free(trouble);
+    const struct scheduler_options options = {
+        .loop = world->loop, .aws = world->aws, .state = world->state, .dry_run = world->dry_run};
+    assert_int_equal(scheduler_new(&options, load(world, first, second), &world->scheduler), 0);
+}
+
+/* As SIGKILL does: nothing is said good-bye to. */
+static void kill_daemon(struct world *world)
+{
+    world->scheduler = scheduler_free(world->scheduler);
+    world->state = state_free(world->state);
+    world->aws = aws_free(world->aws);
+    world->credentials = credentials_free(world->credentials);
+    world->http = http_free(world->http);
+}
+
+static void restart_daemon(struct world *world)
+{
+    kill_daemon(world);
+    start_daemon(world, STAGING, "");
+}
+
+static int make_world(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    char *error = NULL;
+    struct json_object *scenario = json_tokener_parse(SCENARIO);
+
+    assert_non_null(world);
+    assert_non_null(scenario);
+    strcpy(world->directory, "/tmp/provisionerd-scheduler-XXXXXX");
+    assert_non_null(mkdtemp(world->directory));
+    snprintf(world->config_path, sizeof(world->config_path), "%s/config.ini", world->directory);
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", 1);
+    setenv("TZ", "UTC", 1);
+    assert_int_equal(loop_new(&world->loop), 0);
+    assert_int_equal(sim_new(scenario, loop_wall(world->loop), &world->sim, &error), 0);
+    json_object_put(scenario);
+    in_process_attach(world->sim);
+    log_set_max_level(LOG_INFO);
+    log_set_sink(hear, world);
+    *state = world;
+    return 0;
+}
+
+static void remove_files(const char *directory)
+{
+    char path[512];
+    DIR *stream = opendir(directory);
+
+    for (struct dirent *entry; stream && (entry = readdir(stream));) {
+        snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            (void)remove(path);
+    }
+    if (stream)
+        closedir(stream);
+    (void)rmdir(directory);
+}
+
+static int end_world(void **state)
+{
+    struct world *world = *state;
+
+    kill_daemon(world);
+    assert_int_equal(virtual_loop_timers(world->loop), 0);
+    log_set_sink(NULL, NULL);
+    in_process_attach(NULL);
+    sim_free(world->sim);
+    loop_free(world->loop);
+    remove_files(world->directory);
+    free(world);
+    return 0;
+}
+
+static void pass(struct world *world, int64_t duration_ms)
+{
+    virtual_loop_run_for(world->loop, duration_ms);
+}
+
+static struct sim_service *service(struct world *world, const char *cluster, const char *name)
+{
+    struct sim_service *found = sim_service_find(sim_cluster_find(world->sim, cluster), name);
+
+    assert_non_null(found);
+    return found;
+}
+
+static int64_t desired(struct world *world, const char *name)
+{
+    struct sim_service_truth truth;
+    const char *cluster = strcmp(name, "all-in-one") == 0 ? "dev" : "staging";
+
+    sim_service_truth(world->sim, service(world, cluster, name), loop_wall(world->loop), &truth);
+    return truth.desired;
+}
+
+static void expect_counts(struct world *world, int api, int worker, int web)
+{
+    if (desired(world, "api") != api || desired(world, "worker") != worker ||
+        desired(world, "web") != web)
+        fail_msg("api %d, worker %d, web %d; the story:\n%s", (int)desired(world, "api"),
+                 (int)desired(world, "worker"), (int)desired(world, "web"), world->story);
+    assert_int_equal(desired(world, "gateway"), 1);
+}
+
+static void request_arrives(struct world *world, const char *message)
+{
+    bool served = false;
+
+    assert_int_equal(sim_request_arrives(world->sim, service(world, "staging", "gateway"), message,
+                                         loop_wall(world->loop), &served),
+                     0);
+    assert_true(served);
+}
+
+static void person_scales(struct world *world, const char *name, int count)
+{
+    assert_int_equal(sim_service_set_desired(world->sim, service(world, "staging", name), count,
+                                             loop_wall(world->loop)),
+                     0);
+}
+
+static void fault(struct world *world, enum sim_fault_kind kind, const char *operation,
+                  const char *match, int64_t count)
+{
+    struct sim_fault_rule rule = SIM_FAULT_RULE(kind);
+
+    rule.operation = operation;
+    rule.match = match;
+    rule.count = count;
+    assert_int_equal(sim_fault_add(world->sim, &rule, NULL), 0);
+}
+
+static void given_asleep(struct world *world)
+{
+    start_daemon(world, STAGING, "");
+    pass(world, 11 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    expect_told(world, AUDIT_ID_ASLEEP);
+    forget_story(world);
+}
+
+/* --- the main story --------------------------------------------------------------------------------- */
+
+static void test_idle_then_asleep_then_a_request_then_awake(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    pass(world, 9 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+    pass(world, 2 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    expect_told(world, "found awake: api 2, worker 3, web 1");
+    expect_told(world, "putting to sleep api 2, worker 3, web 1: idle: Logs Insights over");
+    expect_told(world, "asleep; will wake to api 2, worker 3, web 1");
+
+    pass(world, 8 * HOUR);
+    expect_counts(world, 0, 0, 0);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+    expect_told(world, "waking api 2, worker 3, web 1: last activity at");
+    pass(world, 2 * MINUTE);
+    expect_told(world, "staging: awake: api 2, worker 3, web 1");
+    assert_null(state_find(world->state, "staging"));
+}
+
+static void test_use_keeps_it_awake_and_the_window_lets_it_sleep(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    for (int i = 0; i < 6; i++) {
+        request_arrives(world, REQUEST);
+        pass(world, 50 * MINUTE);
+        expect_counts(world, 2, 3, 1);
+    }
+    pass(world, 40 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    assert_int_equal(count_told(world, AUDIT_ID_SLEEP), 1);
+}
+
+static void test_health_checks_are_no_activity(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    for (int i = 0; i < 40; i++) {
+        request_arrives(world, HEALTH_CHECK);
+        pass(world, 30 * SECOND);
+    }
+    expect_counts(world, 0, 0, 0);
+    pass(world, HOUR);
+    expect_counts(world, 0, 0, 0);
+}
+
+static void test_a_request_while_the_query_runs_cancels_the_sleep(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    assert_int_equal(sim_setting_set(world->sim, "query_running_ms", 60 * SECOND), 0);
+    pass(world, 10 * MINUTE + 30 * SECOND); /* the query of the first check is running */
+    assert_int_equal(sim_queries_active(world->sim, loop_wall(world->loop)), 1);
+    request_arrives(world, REQUEST);
+    pass(world, 5 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+    expect_not_told(world, AUDIT_ID_SLEEP);
+}
+
+static void test_late_events_wake_too(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    struct wall happened = loop_wall(world->loop);
+    pass(world, 20 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    /* It comes to light only now, older than `lateness` allows for: the next check finds it. */
+    assert_int_equal(sim_event_put(world->sim, sim_log_group_find(world->sim, GATEWAY_LOG), "late",
+                                   happened, loop_wall(world->loop), REQUEST, strlen(REQUEST)),
+                     0);
+    pass(world, 10 * MINUTE + SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_empty_pages_are_followed(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    assert_int_equal(sim_setting_set(world->sim, "empty_pages", 20), 0);
+    request_arrives(world, REQUEST);
+    pass(world, 40 * SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
+/* --- "I don't know" never sleeps ---------------------------------------------------------------------- */
+
+static void expect_stays_awake_for(struct world *world, int64_t duration_ms, const char *told)
+{
+    pass(world, duration_ms);
+    expect_counts(world, 2, 3, 1);
+    expect_not_told(world, AUDIT_ID_SLEEP);
+    expect_told(world, told);
+}
+
+static void test_no_end_of_a_query_but_complete_sleeps(void **state)
+{
+    static const struct {
+        enum sim_fault_kind kind;
+        const char *operation;
+        const char *told;
+    } ends[] = {
+        {SIM_FAULT_QUERY_FAILED, "StartQuery", "ended with status Failed"},
+        {SIM_FAULT_QUERY_CANCELLED, "StartQuery", "ended with status Cancelled"},
+        {SIM_FAULT_QUERY_TIMEOUT, "StartQuery", "ended with status Timeout"},
+        {SIM_FAULT_QUERY_UNKNOWN, "StartQuery", "Unknown"},
+        {SIM_FAULT_QUERY_NEVER_ENDS, "StartQuery", "had not ended"},
+        {SIM_FAULT_QUERY_LIMIT_EXCEEDED, "StartQuery", "LimitExceededException"},
+        {SIM_FAULT_THROTTLE, "StartQuery", "ThrottlingException"},
+        {SIM_FAULT_HTTP_500, "GetQueryResults", "the query gave no answer"},
+        {SIM_FAULT_GARBAGE, "GetQueryResults", "the query gave no answer"},
+        {SIM_FAULT_TRUNCATE, "GetQueryResults", "the query gave no answer"},
+        {SIM_FAULT_WRONG_TYPES, "GetQueryResults", "the query gave no answer"},
+        {SIM_FAULT_ERROR_IN_200, "GetQueryResults", "the query gave no answer"},
+        {SIM_FAULT_DEEP, "GetQueryResults", "the query gave no answer"},
+        {SIM_FAULT_ACCESS_DENIED, "StartQuery", "logs:StartQuery"},
+        {SIM_FAULT_ACCESS_DENIED, "DescribeServices", "ecs:DescribeServices"},
+        {SIM_FAULT_GARBAGE, "DescribeServices", "cannot read the services"},
+        {SIM_FAULT_WRONG_TYPES, "DescribeServices", "cannot read the services"},
+        {SIM_FAULT_MISSING, "DescribeServices", "ECS does not know service"},
+        {SIM_FAULT_GARBAGE, "FilterLogEvents", "the last look at the log gave no answer"},
+        {SIM_FAULT_TOKEN_LOOP, "FilterLogEvents", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct world *world = *state;
+
+        if (!ends[i].told)
+            continue;
+        start_daemon(world, STAGING, "");
+        fault(world, ends[i].kind, ends[i].operation, NULL, -1);
+        expect_stays_awake_for(world, 30 * MINUTE, ends[i].told);
+        /* It is over: the next check puts it to sleep (L3). */
+        sim_faults_clear(world->sim);
+        pass(world, 25 * MINUTE);
+        expect_counts(world, 0, 0, 0);
+        end_world(state);
+        make_world(state);
+    }
+}
+
+static void test_the_reason_for_staying_is_told_once(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    fault(world, SIM_FAULT_QUERY_FAILED, "StartQuery", NULL, -1);
+    expect_stays_awake_for(world, 3 * HOUR, "ended with status Failed");
+    assert_int_equal(count_told(world, AUDIT_ID_STAY), 1);
+    assert_int_equal(count_told(world, AUDIT_ID_TROUBLE), 1);
+}
+
+static void test_always_on_down_proves_nothing(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    person_scales(world, "gateway", 0);
+    pass(world, 30 * MINUTE);
+    assert_int_equal(desired(world, "api"), 2);
+    expect_told(world, "gateway, which writes the log, has no running task");
+}
+
+static void test_silence_may_be_unknown(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "silence = unknown\n");
+    expect_stays_awake_for(world, 30 * MINUTE, "scanned no record at all");
+    request_arrives(world, HEALTH_CHECK);
+    pass(world, 15 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+}
+
+static void test_counts_that_cannot_be_recorded_are_not_touched(void **state)
+{
+    struct world *world = *state;
+    char blocked[128];
+
+    start_daemon(world, STAGING, "");
+    snprintf(blocked, sizeof(blocked), "%s/state.json.new", world->directory);
+    assert_int_equal(mkdir(blocked, 0700), 0);
+    expect_stays_awake_for(world, 30 * MINUTE - SECOND, "could not be recorded");
+}
+
+static void test_a_stepped_clock_does_not_put_to_sleep(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    request_arrives(world, REQUEST);
+    pass(world, 9 * MINUTE);
+    /* This host's clock jumps two hours ahead; AWS's does not. */
+    virtual_loop_step_wall(world->loop, 2 * HOUR);
+    world->sim->clock_offset_ms = -2 * HOUR;
+    pass(world, 40 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+    expect_not_told(world, AUDIT_ID_SLEEP);
+}
+
+static void test_a_suspended_host_looks_before_it_sleeps(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    request_arrives(world, REQUEST);
+    pass(world, 5 * MINUTE);
+    virtual_loop_suspend(world->loop, 9 * HOUR);
+    request_arrives(world, REQUEST);
+    pass(world, 40 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+}
+
+/* --- exact counts -------------------------------------------------------------------------------------- */
+
+static void test_killed_while_asleep_it_gives_the_counts_back(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    restart_daemon(world);
+    pass(world, HOUR);
+    expect_counts(world, 0, 0, 0);
+    restart_daemon(world);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
+/* Killed after any of the first moments of a sleep or a wake, and restarted, it ends with the counts
+ * from before. */
+static void test_killed_at_any_moment_of_a_sleep_it_gives_the_counts_back(void **state)
+{
+    for (int64_t moment_ms = 0; moment_ms < 12 * SECOND; moment_ms += 40) {
+        struct world *world = *state;
+
+        assert_int_equal(sim_setting_set(world->sim, "latency_ms", 100), 0);
+        start_daemon(world, STAGING, "");
+        pass(world, 10 * MINUTE + moment_ms);
+        restart_daemon(world);
+        pass(world, 30 * SECOND);
+        request_arrives(world, REQUEST);
+        pass(world, 4 * MINUTE);
+        expect_counts(world, 2, 3, 1);
+        end_world(state);
+        make_world(state);
+    }
+}
+
+static void test_killed_at_any_moment_of_a_wake_it_gives_the_counts_back(void **state)
+{
+    for (int64_t moment_ms = 0; moment_ms < 18 * SECOND; moment_ms += 60) {
+        struct world *world = *state;
+
+        given_asleep(world);
+        assert_int_equal(sim_setting_set(world->sim, "latency_ms", 100), 0);
+        assert_int_equal(sim_setting_set(world->sim, "stale_ms", 30 * SECOND), 0);
+        request_arrives(world, REQUEST);
+        pass(world, moment_ms);
+        restart_daemon(world);
+        pass(world, 4 * MINUTE);
+        expect_counts(world, 2, 3, 1);
+        end_world(state);
+        make_world(state);
+    }
+}
+
+static void test_a_lost_answer_changes_nothing(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    fault(world, SIM_FAULT_UPDATE_ANSWER_LOST, "UpdateService", "worker", 9);
+    pass(world, 30 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    request_arrives(world, REQUEST);
+    pass(world, 3 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_one_service_that_refuses_does_not_hold_up_the_others(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    fault(world, SIM_FAULT_ACCESS_DENIED, "UpdateService", "worker", -1);
+    pass(world, 15 * MINUTE);
+    expect_counts(world, 0, 3, 0);
+    expect_told(world, "ecs:UpdateService");
+    expect_told(world, "service/staging/worker");
+    sim_faults_clear(world->sim);
+    pass(world, 15 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_a_wake_that_is_throttled_is_repeated(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    fault(world, SIM_FAULT_THROTTLE, "UpdateService", NULL, 12);
+    request_arrives(world, REQUEST);
+    pass(world, 5 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_a_wake_undone_by_another_actor_is_repeated(void **state)
+{
+    struct world *world = *state;
+    struct sim_fault_rule rule = SIM_FAULT_RULE(SIM_FAULT_UPDATE_UNDONE);
+
+    given_asleep(world);
+    rule.operation = "UpdateService";
+    rule.match = "api";
+    rule.value = 10 * SECOND;
+    assert_int_equal(sim_fault_add(world->sim, &rule, NULL), 0);
+    request_arrives(world, REQUEST);
+    pass(world, 3 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_stale_reads_do_not_swallow_a_wake(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    assert_int_equal(sim_setting_set(world->sim, "stale_ms", 50 * SECOND), 0);
+    pass(world, 10 * MINUTE + 10 * SECOND);
+    expect_counts(world, 0, 0, 0);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+    pass(world, 10 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_a_service_at_zero_by_hand_stays_there(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    person_scales(world, "web", 0);
+    pass(world, 11 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    request_arrives(world, REQUEST);
+    pass(world, 3 * MINUTE);
+    expect_counts(world, 2, 3, 0);
+}
+
+static void test_scaled_by_hand_while_awake_that_count_comes_back(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    pass(world, 5 * MINUTE);
+    person_scales(world, "api", 7);
+    pass(world, 6 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    request_arrives(world, REQUEST);
+    pass(world, 3 * MINUTE);
+    expect_counts(world, 7, 3, 1);
+}
+
+static void test_scaled_up_by_hand_while_asleep_is_adopted_and_expires(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    pass(world, 5 * MINUTE);
+    person_scales(world, "api", 1);
+    pass(world, 2 * MINUTE);
+    expect_counts(world, 1, 3, 1);
+    expect_told(world, "somebody scaled api up");
+    pass(world, 50 * MINUTE);
+    expect_counts(world, 1, 3, 1);
+    pass(world, 25 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+}
+
+static void test_found_at_zero_without_a_record_it_says_what_it_cannot_do(void **state)
+{
+    struct world *world = *state;
+
+    person_scales(world, "api", 0);
+    person_scales(world, "worker", 0);
+    person_scales(world, "web", 0);
+    start_daemon(world,
+                 "[environment staging]\ncluster = staging\nservices = api = 4, worker, web\n"
+                 "log_group = " GATEWAY_LOG "\npattern = \"/api/v1/\"\n",
+                 "");
+    pass(world, MINUTE);
+    expect_told(world, "no count is recorded");
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 4, 0, 0);
+}
+
+/* --- reload, dry run, stop ------------------------------------------------------------------------------- */
+
+static void reload(struct world *world, const char *first, const char *second)
+{
+    assert_int_equal(scheduler_reload(world->scheduler, world->aws, load(world, first, second)), 0);
+}
+
+static void test_a_reload_keeps_what_is_asleep_asleep(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    reload(world, STAGING, DEV);
+    pass(world, 12 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    assert_int_equal(desired(world, "all-in-one"), 0);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+    assert_int_equal(desired(world, "all-in-one"), 0);
+}
+
+static void test_removed_while_asleep_it_is_left_and_said_how_to_restore(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    reload(world, DEV, "");
+    expect_told(world, "aws ecs update-service --cluster staging --service api --desired-count 2");
+    pass(world, HOUR);
+    expect_counts(world, 0, 0, 0);
+    /* Back again, it still knows the counts. */
+    reload(world, STAGING, "");
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_removed_while_asleep_it_is_woken_if_it_says_so(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "on_remove = wake\n");
+    pass(world, 11 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    reload(world, DEV, "");
+    pass(world, 5 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+    assert_null(state_find(world->state, "staging"));
+    pass(world, 3 * HOUR);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_a_storm_of_reloads_does_no_harm(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, DEV);
+    for (int i = 0; i < 700; i++) {
+        reload(world, i % 2 ? STAGING : DEV, i % 2 ? DEV : STAGING);
+        pass(world, 977);
+    }
+    pass(world, 12 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    request_arrives(world, REQUEST);
+    for (int i = 0; i < 50; i++) {
+        reload(world, STAGING, DEV);
+        pass(world, SECOND);
+    }
+    pass(world, 3 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_a_dry_run_tells_and_touches_nothing(void **state)
+{
+    struct world *world = *state;
+
+    world->dry_run = true;
+    start_daemon(world, STAGING, "");
+    pass(world, 11 * MINUTE);
+    expect_told(world, "putting to sleep api 2, worker 3, web 1");
+    expect_told(world, "api desiredCount 2 -> 0 (dry run: not sent)");
+    expect_counts(world, 2, 3, 1);
+    pass(world, HOUR);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_told(world, "api desiredCount 0 -> 2 (dry run: not sent)");
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_stopping_stops_the_query(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    fault(world, SIM_FAULT_QUERY_NEVER_ENDS, "StartQuery", NULL, -1);
+    pass(world, 10 * MINUTE + 20 * SECOND);
+    assert_int_equal(sim_queries_active(world->sim, loop_wall(world->loop)), 1);
+    scheduler_stop(world->scheduler);
+    pass(world, 5 * SECOND);
+    assert_int_equal(aws_calls_pending(world->aws), 0);
+    assert_int_equal(sim_queries_active(world->sim, loop_wall(world->loop)), 0);
+}
+
+/* --- many -------------------------------------------------------------------------------------------------- */
+
+static void test_a_broken_environment_holds_up_no_other(void **state)
+{
+    struct world *world = *state;
+
+    fault(world, SIM_FAULT_STALL, "*", "/ecs/dev/gateway", -1);
+    fault(world, SIM_FAULT_STALL, "*", "dev", -1);
+    start_daemon(world, DEV, STAGING);
+    pass(world, 11 * MINUTE + 30 * SECOND);
+    expect_counts(world, 0, 0, 0);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+    assert_int_equal(desired(world, "all-in-one"), 4);
+}
+
+static void test_the_status_is_one_sentence(void **state)
+{
+    struct world *world = *state;
+    char text[SCHEDULER_STATUS_MAX];
+
+    start_daemon(world, STAGING, DEV);
+    assert_string_equal(scheduler_format_status(world->scheduler, text),
+                        "2 environments: 2 not seen yet; next check 12:10");
+    pass(world, 5 * MINUTE);
+    assert_string_equal(scheduler_format_status(world->scheduler, text),
+                        "2 environments: 2 awake; next check 12:10");
+    pass(world, 6 * MINUTE);
+    assert_string_equal(scheduler_format_status(world->scheduler, text),
+                        "2 environments: 2 asleep");
+    fault(world, SIM_FAULT_ACCESS_DENIED, "*", NULL, -1);
+    pass(world, 2 * MINUTE);
+    assert_string_equal(scheduler_format_status(world->scheduler, text),
+                        "2 environments: 2 asleep; 2 in trouble");
+}
+
+#define story(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        story(test_idle_then_asleep_then_a_request_then_awake),
+        story(test_use_keeps_it_awake_and_the_window_lets_it_sleep),
+        story(test_health_checks_are_no_activity),
+        story(test_a_request_while_the_query_runs_cancels_the_sleep),
+        story(test_late_events_wake_too),
+        story(test_empty_pages_are_followed),
+        story(test_no_end_of_a_query_but_complete_sleeps),
+        story(test_the_reason_for_staying_is_told_once),
+        story(test_always_on_down_proves_nothing),
+        story(test_silence_may_be_unknown),
+        story(test_counts_that_cannot_be_recorded_are_not_touched),
+        story(test_a_stepped_clock_does_not_put_to_sleep),
+        story(test_a_suspended_host_looks_before_it_sleeps),
+        story(test_killed_while_asleep_it_gives_the_counts_back),
+        story(test_killed_at_any_moment_of_a_sleep_it_gives_the_counts_back),
+        story(test_killed_at_any_moment_of_a_wake_it_gives_the_counts_back),
+        story(test_a_lost_answer_changes_nothing),
+        story(test_one_service_that_refuses_does_not_hold_up_the_others),
+        story(test_a_wake_that_is_throttled_is_repeated),
+        story(test_a_wake_undone_by_another_actor_is_repeated),
+        story(test_stale_reads_do_not_swallow_a_wake),
+        story(test_a_service_at_zero_by_hand_stays_there),
+        story(test_scaled_by_hand_while_awake_that_count_comes_back),
+        story(test_scaled_up_by_hand_while_asleep_is_adopted_and_expires),
+        story(test_found_at_zero_without_a_record_it_says_what_it_cannot_do),
+        story(test_a_reload_keeps_what_is_asleep_asleep),
+        story(test_removed_while_asleep_it_is_left_and_said_how_to_restore),
+        story(test_removed_while_asleep_it_is_woken_if_it_says_so),
+        story(test_a_storm_of_reloads_does_no_harm),
+        story(test_a_dry_run_tells_and_touches_nothing),
+        story(test_stopping_stops_the_query),
+        story(test_a_broken_environment_holds_up_no_other),
+        story(test_the_status_is_one_sentence),
+    };
+    return cmocka_run_group_tests_name("scheduler", tests, NULL, NULL);
+}
