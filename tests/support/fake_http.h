@@ -30,17 +30,17 @@
 
 struct fake_answer {
     int status;              /* 0: 200 */
-    const char *body;        /* NULL: "" */
-    size_t body_size;        /* 0: as long as the text */
     int error;               /* not 0: nothing came */
     const char *error_text;  /* NULL: the errno's name */
+    const char *body;        /* NULL: "" */
+    size_t body_size;        /* 0: as long as the text */
     const char *header_name; /* one more header; NULL: none */
     const char *header_value;
     const char *date;   /* NULL: by the server's clock; "": no Date header */
-    bool no_request_id; /* as a proxy would answer */
     int64_t delay_ms;   /* 0: FAKE_HTTP_DELAY_MS */
-    bool hangs;         /* no answer until the request's timeout: -ETIMEDOUT */
     int times;          /* 0: once; -1: from now on, always */
+    bool hangs;         /* no answer until the request's timeout: -ETIMEDOUT */
+    bool no_request_id; /* as a proxy would answer */
 };
 
 /* As it was sent. */

@@ -37,9 +37,9 @@ struct world {
 struct outcome {
     struct world *world;
     int n_called;
+    int answer; /* of the body's member "answer"; -1 if there is none */
     struct aws_error error;
     struct mono at;
-    int answer;              /* of the body's member "answer"; -1 if there is none */
     struct outcome **order;  /* appended to, if set */
     struct aws_call *cancel; /* from within the callback */
 };
@@ -676,8 +676,7 @@ static void without_a_date_the_clock_cannot_be_corrected(void **state)
     struct world *world = *state;
     static const char *const BODIES[] = {
         "{\"__type\":\"RequestTimeTooSkewed\"}",
-        "{\"__type\":\"InvalidSignatureException\",\"message\":\"Signature expired: 1 is now "
-        "earlier than 2\"}",
+        "{\"__type\":\"InvalidSignatureException\",\"message\":\"Signature expired: 1 < 2\"}",
         "{\"__type\":\"InvalidSignatureException\",\"message\":\"Signature not yet current\"}",
     };
     static const char *const DATES[] = {"", "yesterday", "Mon, 02 Mar 2026 12:00:00"};

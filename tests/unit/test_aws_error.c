@@ -276,12 +276,13 @@ static void a_session_token_quoted_by_aws_is_not_repeated(void **state)
 static void long_texts_are_cut_between_characters(void **state)
 {
     (void)state;
-    char body[4096] = "{\"__type\":\"";
-    memset(body + strlen(body), 'C', 500);
-    strcat(body, "\",\"message\":\"x");
-    for (int i = 0; i < 600; i++)
-        strcat(body, "\xc3\xa9");
-    strcat(body, "\"}");
+    char code[501] = "";
+    char message[1201] = "";
+    char body[4096];
+    memset(code, 'C', sizeof(code) - 1);
+    for (size_t i = 0; i < sizeof(message) - 1; i++)
+        message[i] = "\xc3\xa9"[i % 2];
+    snprintf(body, sizeof(body), "{\"__type\":\"%s\",\"message\":\"x%s\"}", code, message);
     struct http_header header = {"x-amzn-RequestId", body};
 
     struct aws_error error = classify(400, &header, 1, body);
