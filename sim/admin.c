@@ -142,23 +142,15 @@ int admin_query_int(struct admin_call *call, const char *name, int64_t min, int6
 /* Routing */
 
 static const struct admin_route routes[] = {
-    {"GET", "health", admin_get_health},
-    {"GET", "stats", admin_get_stats},
-    {"PUT", "clock", admin_put_clock},
-    {"PATCH", "settings", admin_patch_settings},
-    {"PUT", "events", admin_put_events},
-    {"PUT", "log-groups", admin_put_log_group},
-    {"DELETE", "log-groups", admin_delete_log_group},
-    {"POST", "requests", admin_post_request},
-    {"GET", "services", admin_get_services},
-    {"PUT", "services", admin_put_service},
-    {"POST", "services", admin_post_service},
-    {"DELETE", "services", admin_delete_service},
-    {"GET", "history", admin_get_history},
-    {"DELETE", "history", admin_delete_history},
-    {"GET", "faults", admin_get_faults},
-    {"POST", "faults", admin_post_fault},
-    {"DELETE", "faults", admin_delete_faults},
+    {"GET", "health", admin_get_health},          {"GET", "stats", admin_get_stats},
+    {"GET", "operations", admin_get_operations},  {"PUT", "clock", admin_put_clock},
+    {"PATCH", "settings", admin_patch_settings},  {"PUT", "events", admin_put_events},
+    {"PUT", "log-groups", admin_put_log_group},   {"DELETE", "log-groups", admin_delete_log_group},
+    {"POST", "requests", admin_post_request},     {"GET", "services", admin_get_services},
+    {"PUT", "services", admin_put_service},       {"POST", "services", admin_post_service},
+    {"DELETE", "services", admin_delete_service}, {"GET", "history", admin_get_history},
+    {"DELETE", "history", admin_delete_history},  {"GET", "faults", admin_get_faults},
+    {"POST", "faults", admin_post_fault},         {"DELETE", "faults", admin_delete_faults},
     {"POST", "expire", admin_post_expire},
 };
 

@@ -32,7 +32,8 @@ struct admin_route {
     admin_run_fn *run;
 };
 
-admin_run_fn admin_get_health, admin_get_stats, admin_put_clock, admin_patch_settings;
+admin_run_fn admin_get_health, admin_get_stats, admin_get_operations, admin_put_clock,
+    admin_patch_settings;
 admin_run_fn admin_get_history, admin_delete_history, admin_get_faults, admin_post_fault;
 admin_run_fn admin_delete_faults, admin_post_expire;
 admin_run_fn admin_put_events, admin_put_log_group, admin_delete_log_group, admin_post_request;

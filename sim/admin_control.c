@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin.h"
+#include "sim/internal.h"
 #include "src/cleanup.h"
 #include "src/json.h"
 
@@ -318,6 +319,30 @@ int admin_post_expire(struct admin_call *call)
     if (only && n == 0)
         return admin_fail(call, "there is no key '%s'", only);
     return admin_add_int(call->answer, "expired", n);
+}
+
+/* Operations */
+
+static int add_operations(struct admin_call *call, const char *service,
+                          const struct sim_operation *operations, size_t n)
+{
+    struct json_object *names = json_object_new_array();
+    int r = admin_add(call->answer, service, names);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = admin_append(names, json_object_new_string(operations[i].name));
+    return r;
+}
+
+/* What is there to be called, so that a witness can show that it left nothing out. */
+int admin_get_operations(struct admin_call *call)
+{
+    static const struct sim_operation sts[] = {{.name = "AssumeRole"},
+                                               {.name = "AssumeRoleWithWebIdentity"},
+                                               {.name = "GetCallerIdentity"}};
+    int r = add_operations(call, "logs", SIM_LOGS_OPERATIONS, SIM_N_LOGS_OPERATIONS);
+    if (r == 0)
+        r = add_operations(call, "ecs", SIM_ECS_OPERATIONS, SIM_N_ECS_OPERATIONS);
+    return r == 0 ? add_operations(call, "sts", sts, ARRAY_LENGTH(sts)) : r;
 }
 
 /* Statistics */

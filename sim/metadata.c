@@ -215,6 +215,13 @@ static void get_identity_document(const struct sim *sim, struct wall now, struct
     answer_json(ret, pairs);
 }
 
+/* A slash at the end makes no difference; botocore asks for the availability zone with one. */
+static bool path_is(const char *path, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(path, name, n) == 0 && strcmp(path + n + (path[n] == '/'), "") == 0;
+}
+
 static void get_metadata(struct sim *sim, const char *path, struct wall now,
                          struct sim_response *ret)
 {
@@ -224,14 +231,14 @@ static void get_metadata(struct sim *sim, const char *path, struct wall now,
         (path[sizeof(credentials) - 1] == '/' || path[sizeof(credentials) - 1] == '\0')) {
         const char *name = path + sizeof(credentials) - 1;
         get_credentials(sim, *name == '/' ? name + 1 : name, now, ret);
-    } else if (strcmp(path, "/latest/meta-data/placement/region") == 0) {
+    } else if (path_is(path, "/latest/meta-data/placement/region")) {
         answer_text(ret, 200, sim->region);
-    } else if (strcmp(path, "/latest/meta-data/placement/availability-zone") == 0) {
+    } else if (path_is(path, "/latest/meta-data/placement/availability-zone")) {
         snprintf(text, sizeof(text), "%sa", sim->region);
         answer_text(ret, 200, text);
-    } else if (strcmp(path, "/latest/meta-data/instance-id") == 0) {
+    } else if (path_is(path, "/latest/meta-data/instance-id")) {
         answer_text(ret, 200, INSTANCE_ID);
-    } else if (strcmp(path, "/latest/dynamic/instance-identity/document") == 0) {
+    } else if (path_is(path, "/latest/dynamic/instance-identity/document")) {
         get_identity_document(sim, now, ret);
     } else {
         answer_error(ret, 404, "Not Found");
