@@ -209,17 +209,21 @@ static void fetch_failed(struct credentials *credentials, int error, const char 
 
 static void tell_fetched(struct credentials *credentials, bool is_new_source)
 {
-    char end[WALL_TEXT_MAX] = "for good";
+    char end[WALL_TEXT_MAX] = "";
+    const char *until = "without an end";
 
-    if (credentials->keys.expires)
+    if (credentials->keys.expires) {
         wall_format_iso(credentials->keys.expiration, end);
+        until = "valid until ";
+    }
     if (is_new_source)
-        log_info("credentials: %s, region %s, valid until %s", credentials->source,
-                 credentials->region, end);
+        log_info("credentials: %s, region %s, %s%s", credentials->source, credentials->region,
+                 until, end);
     else if (credentials->health != HEALTH_GOOD)
-        log_notice("the credentials from %s are fresh again, until %s", credentials->source, end);
+        log_notice("the credentials from %s are fresh again, %s%s", credentials->source, until,
+                   end);
     else
-        log_debug("credentials: refreshed from %s, valid until %s", credentials->source, end);
+        log_debug("credentials: refreshed from %s, %s%s", credentials->source, until, end);
     credentials->health = HEALTH_GOOD;
 }
 

@@ -14,7 +14,7 @@
 static const char *variable(const char *name)
 {
     /* Not changed by anybody after the start; the daemon has one thread. */
-    const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe)
+    const char *value = getenv(name);
 
     return value && *value ? value : NULL;
 }

@@ -97,8 +97,7 @@ static void prefixed_default_outranks_the_bare_one(void **state)
     static const char *const texts[] = {
         "[default]\nregion = bare\noutput = json\n[profile default]\nregion = prefixed\n",
         "[profile default]\nregion = prefixed\n[default]\nregion = bare\noutput = json\n",
-        "[profile default]\nregion = x\n[default]\noutput = y\n[profile default]\nregion = "
-        "prefixed\n",
+        "[profile default]\nregion = x\n[default]\n[profile default]\nregion = prefixed\n",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         struct profile_file *file = parse(PROFILE_CONFIG, texts[i]);
