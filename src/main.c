@@ -287,6 +287,18 @@ static void finish(struct daemon *daemon)
     loop_free(daemon->loop);
 }
 
+/* A record a line: within one, a line's end would be shown as "\n". */
+static void tell_errors(const char *errors)
+{
+    log_error("the configuration is not usable:");
+    while (*errors) {
+        size_t length = strcspn(errors, "\n");
+
+        log_error("%.*s", (int)length, errors);
+        errors += length + (errors[length] == '\n');
+    }
+}
+
 static int run(const char *config_path, bool dry_run)
 {
     struct daemon daemon = {.config_path = config_path, .dry_run = dry_run};
@@ -297,7 +309,7 @@ static int run(const char *config_path, bool dry_run)
     protect_memory();
     int r = config_load(config_path, &config, &errors);
     if (r < 0) {
-        log_error("the configuration is not usable:\n%s", errors ? errors : strerror(-r));
+        tell_errors(errors ? errors : strerror(-r));
         return EX_CONFIG;
     }
     log_set_max_level(config->log_level);

@@ -86,8 +86,10 @@ class CommandLine(Story):
     def test_the_daemon_does_not_start_with_a_wrong_one(self):
         done = self.provisionerd("--config", self.write(WRONG))
         self.assertEqual(78, done.returncode)
-        self.assertIn("regoin", done.stderr)
-        self.assertIn("soon", done.stderr)
+        lines = done.stderr.splitlines()
+        self.assertEqual("error: the configuration is not usable:", lines[0])
+        self.assertRegex(lines[1], r"^error: .*provisionerd\.ini:2: .*regoin")
+        self.assertRegex(lines[2], r"^error: .*provisionerd\.ini:8: .*soon")
 
     def test_print_config_loads_to_the_same(self):
         first = self.provisionerd("--print-config", self.write_right())

@@ -90,7 +90,7 @@ class MainStory(Story):
 
 class WhatIsActivity(Story):
     def test_probes_are_none(self):
-        self.start(exclude='"ELB-HealthChecker", /bot(/|\\.htm)/')
+        self.start(exclude='"ELB-HealthChecker", /bot(\\/|\\.htm)/')
         probe = 'GET /api/v1/health "ELB-HealthChecker/2.0"'
         self.sim.put_event(probe)
         self.fall_asleep()
@@ -231,7 +231,7 @@ class WhatSleeps(Story):
         self.sim.put_event("unrelated")
         self.fall_asleep()
         self.wake_up()
-        self.daemon.wait_for("awake: api 2, worker 3, web 1")
+        self.daemon.wait_for("staging: awake: api 2, worker 3, web 1")
         self.assertNotIn("api", (self.state_directory / "state.json").read_text())
         self.sim.wait_for_further("FilterLogEvents", 3)
         self.assertEqual(AWAKE, self.sim.counts())
