@@ -477,7 +477,7 @@ int ecs_delete(struct sim *sim, struct sim_service *service, struct wall now)
 {
     int r = sim_service_set_status(sim, service, SIM_DRAINING, now);
     service->deleted = r == 0;
-    return r == 0 ? ecs_settle(sim, service, now) : r;
+    return r;
 }
 
 /* Every task is replaced: the new one starts, then the old one stops. */

@@ -545,16 +545,16 @@ static bool arn_resource(struct sim *sim, const struct sim_call *call, size_t n,
 }
 
 const struct sim_operation SIM_ECS_OPERATIONS[] = {
-    {"DescribeServices", SIM_ECS, describe_services, service_resource, false},
-    {"UpdateService", SIM_ECS, update_service, service_resource, false},
-    {"CreateService", SIM_ECS, create_service, service_resource, false},
-    {"DeleteService", SIM_ECS, delete_service, service_resource, false},
-    {"ListServices", SIM_ECS, list_services, NULL, false},
-    {"ListClusters", SIM_ECS, list_clusters, NULL, false},
-    {"DescribeClusters", SIM_ECS, describe_clusters, cluster_resource, false},
-    {"CreateCluster", SIM_ECS, create_cluster, cluster_resource, false},
-    {"TagResource", SIM_ECS, tag_resource, arn_resource, false},
-    {"UntagResource", SIM_ECS, untag_resource, arn_resource, false},
-    {"ListTagsForResource", SIM_ECS, list_tags, arn_resource, false},
+    {"DescribeServices", describe_services, service_resource, SIM_ECS, false},
+    {"UpdateService", update_service, service_resource, SIM_ECS, false},
+    {"CreateService", create_service, service_resource, SIM_ECS, false},
+    {"DeleteService", delete_service, service_resource, SIM_ECS, false},
+    {"ListServices", list_services, NULL, SIM_ECS, false},
+    {"ListClusters", list_clusters, NULL, SIM_ECS, false},
+    {"DescribeClusters", describe_clusters, cluster_resource, SIM_ECS, false},
+    {"CreateCluster", create_cluster, cluster_resource, SIM_ECS, false},
+    {"TagResource", tag_resource, arn_resource, SIM_ECS, false},
+    {"UntagResource", untag_resource, arn_resource, SIM_ECS, false},
+    {"ListTagsForResource", list_tags, arn_resource, SIM_ECS, false},
 };
 const size_t SIM_N_ECS_OPERATIONS = ARRAY_LENGTH(SIM_ECS_OPERATIONS);

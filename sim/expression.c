@@ -15,6 +15,7 @@ struct expression {
 
 /* POSIX text under construction: no source byte becomes more than this many. */
 #define GROWTH_MAX 16
+#define SET_MAX 4096 /* of one [...] */
 
 struct translation {
     const char *in, *end;
@@ -42,7 +43,7 @@ static int take_hex(struct translation *t, char *ret)
         return -EINVAL;
     memcpy(digits, t->in, 2);
     t->in += 2;
-    *ret = (char)strtoul(digits, NULL, 16);
+    *ret = (char)(unsigned char)strtoul(digits, NULL, 16);
     return *ret ? 0 : -EINVAL;
 }
 
@@ -106,67 +107,105 @@ static int translate_escape(struct translation *t)
 }
 
 /*
- * The inside of [...] up to its closing bracket. In POSIX a backslash there is a plain one, and "]"
- * stands first, "-" last, "^" not first: such members are held back and put where they may stand.
+ * The members of [...]. In POSIX a backslash there is a plain one, and "]" stands first, "-" last,
+ * "^" not first: these three are held back and put where they may stand.
  */
+struct set {
+    bool negated, bracket, dash, caret;
+    char members[SET_MAX];
+    size_t n;
+};
+
+static void add_members(struct set *set, const char *members, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        set->members[set->n++] = members[i];
+}
+
+/* Behind a backslash. *ret_plain: it is a plain character, in *ret. */
+static int read_escaped_member(struct translation *t, struct set *set, char *ret, bool *ret_plain)
+{
+    if (t->in == t->end)
+        return -EINVAL;
+    char c = *t->in++;
+    *ret_plain = false;
+    if (c == 'd') {
+        add_members(set, "0-9", 3);
+    } else if (c == 'w') {
+        add_members(set, "A-Za-z0-9_", 10);
+    } else if (c == 's') {
+        add_members(set, " \t\n\r\f\v", 6);
+    } else {
+        *ret_plain = true;
+        *ret = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
+        if (c == 'x')
+            return take_hex(t, ret);
+    }
+    return 0;
+}
+
+static int read_member(struct translation *t, struct set *set, bool first)
+{
+    if (set->n + GROWTH_MAX > SET_MAX)
+        return -EINVAL;
+    char c = *t->in++;
+    bool escaped = c == '\\', plain = true;
+    int r = escaped ? read_escaped_member(t, set, &c, &plain) : 0;
+    if (r < 0 || !plain)
+        return r;
+    if (c == '[' && !escaped && t->in < t->end && strchr(":.=", *t->in))
+        return -EINVAL; /* POSIX classes are not of these languages */
+    if (c == ']')
+        set->bracket = true;
+    else if (c == '-' && (escaped || first || (t->in < t->end && *t->in == ']')))
+        set->dash = true;
+    else if (c == '^')
+        set->caret = true;
+    else
+        set->members[set->n++] = c;
+    return 0;
+}
+
+static void emit_set(struct translation *t, const struct set *set)
+{
+    bool caret_may_follow = set->n > 0 || set->bracket || set->negated;
+    if (set->caret && !caret_may_follow && !set->dash) {
+        emit(t, "\\^");
+        return;
+    }
+    emit(t, set->negated ? "[^" : "[");
+    if (set->bracket)
+        emit_byte(t, ']');
+    for (size_t i = 0; i < set->n; i++)
+        emit_byte(t, set->members[i]);
+    if (set->caret && caret_may_follow)
+        emit_byte(t, '^');
+    if (set->dash)
+        emit_byte(t, '-');
+    if (set->caret && !caret_may_follow)
+        emit_byte(t, '^'); /* behind the dash: "[-^]" */
+    emit_byte(t, ']');
+}
+
+/* Up to the closing bracket. */
 static int translate_brackets(struct translation *t)
 {
-    bool negated = false, bracket = false, dash = false, caret = false;
-    char members[GROWTH_MAX * 256];
-    size_t n = 0;
-
+    struct set set = {0};
     if (t->in < t->end && *t->in == '^') {
-        negated = true;
+        set.negated = true;
         t->in++;
     }
     for (bool first = true;; first = false) {
-        if (t->in == t->end || n + GROWTH_MAX > sizeof(members))
+        if (t->in == t->end)
             return -EINVAL;
-        char c = *t->in++;
-        if (c == ']' && !first)
+        if (*t->in == ']' && !first)
             break;
-        const char *class = NULL;
-        bool escaped = c == '\\';
-        if (escaped) {
-            if (t->in == t->end)
-                return -EINVAL;
-            c = *t->in++;
-            class = c == 'd' ? "0-9" : c == 'w' ? "A-Za-z0-9_" : c == 's' ? " \t\n\r\f\v" : NULL;
-            c = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
-            if (c == 'x' && take_hex(t, &c) < 0)
-                return -EINVAL;
-        }
-        if (class) {
-            memcpy(members + n, class, strlen(class));
-            n += strlen(class);
-        } else if (c == ']') {
-            bracket = true;
-        } else if (c == '-' && (escaped || first || (t->in < t->end && *t->in == ']'))) {
-            dash = true;
-        } else if (c == '^') {
-            caret = true;
-        } else if (c == '[' && t->in < t->end && strchr(":.=", *t->in)) {
-            return -EINVAL; /* POSIX classes are not of these languages */
-        } else {
-            members[n++] = c;
-        }
+        int r = read_member(t, &set, first);
+        if (r < 0)
+            return r;
     }
-    if (caret && n == 0 && !bracket && !dash && !negated) {
-        emit(t, "\\^");
-        return 0;
-    }
-    emit(t, negated ? "[^" : "[");
-    if (bracket)
-        emit_byte(t, ']');
-    memcpy(t->out, members, n);
-    t->out += n;
-    if (caret && (n > 0 || bracket || negated))
-        emit_byte(t, '^');
-    if (dash)
-        emit_byte(t, '-');
-    if (caret && n == 0 && !bracket && !negated)
-        emit_byte(t, '^'); /* behind the dash: "[-^]" */
-    emit_byte(t, ']');
+    t->in++;
+    emit_set(t, &set);
     return 0;
 }
 

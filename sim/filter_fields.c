@@ -141,8 +141,9 @@ static size_t cut_message(char *text, char **fields)
         text += strspn(text, " \t\r\n");
         if (!*text)
             break;
-        char closing = *text == '"' ? '"' : *text == '[' ? ']' : '\0';
-        char *end = closing ? strchr(text + 1, closing) : NULL;
+        char *end = *text == '"'   ? strchr(text + 1, '"')
+                    : *text == '[' ? strchr(text + 1, ']')
+                                   : NULL;
         if (end) {
             fields[n++] = text + 1;
         } else {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 static struct sim_call_record *slot(const struct sim *sim, uint64_t number)
 {
+    assert(sim->history_allocated > 0);
     return &sim->history[number % sim->history_allocated];
 }
 

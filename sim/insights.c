@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/insights.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -451,6 +452,7 @@ static int parse_alias(struct parser *p, const char *otherwise, char **ret)
 {
     if (take_word(p, "as"))
         return parse_field(p, ret);
+    assert(otherwise);
     *ret = strdup(otherwise);
     return *ret ? 0 : -ENOMEM;
 }

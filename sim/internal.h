@@ -15,7 +15,7 @@
 /* Growing arrays: room for one more, doubling. -ENOMEM. `array` is a pointer variable. */
 int sim_grow_(void **array, size_t *allocated, size_t wanted, size_t size);
 #define SIM_GROW(array, allocated, wanted) \
-    sim_grow_((void **)&(array), &(allocated), (wanted), sizeof(*(array)))
+    sim_grow_((void **)&(array), &(allocated), (wanted), sizeof((array)[0]))
 
 /* Allocated text into *ret_error (if it is wanted); returns -EINVAL, or -ENOMEM. */
 int sim_error_text(char **ret_error, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -31,9 +31,9 @@ typedef bool sim_resource_fn(struct sim *sim, const struct sim_call *call, size_
 
 struct sim_operation {
     const char *name;
-    enum sim_service_kind service;
     sim_operation_fn *run;
     sim_resource_fn *resource; /* NULL: "*" */
+    enum sim_service_kind service;
     bool unsigned_call;
 };
 

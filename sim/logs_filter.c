@@ -47,6 +47,7 @@ struct search {
 /* Tokens: the fields under a keyed scramble, and a check over them. Nobody reads them but us. */
 
 #define TOKEN_FIELDS 5
+#define TOKEN_SIZE ((size_t)16 * (TOKEN_FIELDS + 1))
 
 static uint64_t scramble(uint64_t value)
 {
@@ -75,8 +76,7 @@ static void token_format(const struct position *position, char buffer[static SIM
 static bool token_parse(const char *token, struct position *ret)
 {
     uint64_t fields[TOKEN_FIELDS + 1], check = 0;
-    if (strlen(token) != 16 * (TOKEN_FIELDS + 1) ||
-        strspn(token, "0123456789abcdef") != strlen(token))
+    if (strlen(token) != TOKEN_SIZE || strspn(token, "0123456789abcdef") != strlen(token))
         return false;
     for (size_t i = 0; i <= TOKEN_FIELDS; i++) {
         char digits[17] = "";

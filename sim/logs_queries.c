@@ -141,7 +141,7 @@ static int add_log_group(struct sim *sim, struct sim_call *call, struct sim_quer
                           "Log group '%.512s' does not exist for account ID '%s'", name,
                           sim->account);
     /* AWS has nothing to look at before the group was made, and says so this way. */
-    if (query->end_ms < group->created_ms)
+    if (query->end_ms / MS_PER_SECOND < group->created_ms / MS_PER_SECOND)
         return sim_refuse(call, "MalformedQueryException",
                           "Query's end date and time is either before the log groups creation time "
                           "or exceeds the log groups log retention settings ([%lld,%lld])",
@@ -258,9 +258,9 @@ int sim_start_query(struct sim *sim, struct sim_call *call)
         return -ENOMEM;
     int r = read_times(call, query);
     if (r == 0)
-        r = find_log_groups(sim, call, query);
-    if (r == 0)
         r = compile_query(call, query);
+    if (r == 0)
+        r = find_log_groups(sim, call, query);
     if (r == 0)
         r = check_concurrency(sim, call);
     if (r != 0)

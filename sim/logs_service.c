@@ -119,8 +119,8 @@ static int check_batch(struct sim_call *call, struct json_object *events)
     int64_t before_ms = 0, first_ms = 0, bytes = 0;
     size_t n = json_object_array_length(events);
     for (size_t i = 0; i < n; i++) {
-        int64_t timestamp_ms;
-        const char *message;
+        int64_t timestamp_ms = 0;
+        const char *message = "";
         int r = read_event(call, json_object_array_get_idx(events, i), &timestamp_ms, &message);
         if (r != 0)
             return r;
@@ -434,16 +434,16 @@ static bool group_resource(struct sim *sim, const struct sim_call *call, size_t 
 }
 
 const struct sim_operation SIM_LOGS_OPERATIONS[] = {
-    {"FilterLogEvents", SIM_LOGS, sim_filter_log_events, group_resource, false},
-    {"StartQuery", SIM_LOGS, sim_start_query, group_resource, false},
-    {"GetQueryResults", SIM_LOGS, sim_get_query_results, NULL, false},
-    {"StopQuery", SIM_LOGS, sim_stop_query, NULL, false},
-    {"DescribeQueries", SIM_LOGS, sim_describe_queries, NULL, false},
-    {"DescribeLogGroups", SIM_LOGS, describe_log_groups, NULL, false},
-    {"DescribeLogStreams", SIM_LOGS, describe_log_streams, group_resource, false},
-    {"CreateLogGroup", SIM_LOGS, create_log_group, group_resource, false},
-    {"DeleteLogGroup", SIM_LOGS, delete_log_group, group_resource, false},
-    {"CreateLogStream", SIM_LOGS, create_log_stream, group_resource, false},
-    {"PutLogEvents", SIM_LOGS, put_log_events, group_resource, false},
+    {"FilterLogEvents", sim_filter_log_events, group_resource, SIM_LOGS, false},
+    {"StartQuery", sim_start_query, group_resource, SIM_LOGS, false},
+    {"GetQueryResults", sim_get_query_results, NULL, SIM_LOGS, false},
+    {"StopQuery", sim_stop_query, NULL, SIM_LOGS, false},
+    {"DescribeQueries", sim_describe_queries, NULL, SIM_LOGS, false},
+    {"DescribeLogGroups", describe_log_groups, NULL, SIM_LOGS, false},
+    {"DescribeLogStreams", describe_log_streams, group_resource, SIM_LOGS, false},
+    {"CreateLogGroup", create_log_group, group_resource, SIM_LOGS, false},
+    {"DeleteLogGroup", delete_log_group, group_resource, SIM_LOGS, false},
+    {"CreateLogStream", create_log_stream, group_resource, SIM_LOGS, false},
+    {"PutLogEvents", put_log_events, group_resource, SIM_LOGS, false},
 };
 const size_t SIM_N_LOGS_OPERATIONS = ARRAY_LENGTH(SIM_LOGS_OPERATIONS);

@@ -463,9 +463,15 @@ struct sim_call {
 /* Operations return 0 with a result, SIM_REFUSED with an error set, or a negative errno (HTTP 500). */
 #define SIM_REFUSED 1
 
-/* HTTP 400; returns SIM_REFUSED. */
-int sim_refuse(struct sim_call *call, const char *code, const char *format, ...)
+/* int sim_refuse(struct sim_call *call, const char *code, const char *format, ...): HTTP 400; is
+ * SIM_REFUSED, and the compiler can see it. */
+#define sim_refuse(...) (sim_set_error(__VA_ARGS__), sim_refused())
+void sim_set_error(struct sim_call *call, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+static inline int sim_refused(void)
+{
+    return SIM_REFUSED;
+}
 
 /* True if a rule of that kind fires for this call now; it is used up and counted. ret_value may be
  * NULL. */

@@ -11,7 +11,7 @@
 /* Parameters in, results out: the checks that AWS's services make before an operation begins, with
  * the words they use ("1 validation error detected: ..."). */
 
-int sim_refuse(struct sim_call *call, const char *code, const char *format, ...)
+void sim_set_error(struct sim_call *call, const char *code, const char *format, ...)
 {
     call->error_status = 400;
     snprintf(call->error_code, sizeof(call->error_code), "%s", code);
@@ -19,7 +19,6 @@ int sim_refuse(struct sim_call *call, const char *code, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(call->error_message, sizeof(call->error_message), format, arguments);
     va_end(arguments);
-    return SIM_REFUSED;
 }
 
 static int refuse_missing(struct sim_call *call, const char *name)

@@ -118,7 +118,8 @@ static int make_key_texts(struct sim *sim, struct sim_key *key)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     char id[] = "ASIA0000000000000000", uuid[SIM_REQUEST_ID_MAX], more[SIM_REQUEST_ID_MAX];
-    uint64_t bits = ++sim->next_serial ^ (sim->seed << 20);
+    /* Times an odd number: another serial is another id. */
+    uint64_t bits = (++sim->next_serial ^ (sim->seed << 20)) * UINT64_C(0xd6e8feb86659fd93);
     for (size_t i = sizeof(id) - 2; i >= 4; i--, bits >>= 5)
         id[i] = alphabet[bits & 31];
 

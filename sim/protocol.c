@@ -17,9 +17,9 @@
 
 /* STS: what is done is identity.c's. */
 static const struct sim_operation STS_OPERATIONS[] = {
-    {"AssumeRole", SIM_STS, sim_sts_call, NULL, false},
-    {"AssumeRoleWithWebIdentity", SIM_STS, sim_sts_call, NULL, true},
-    {"GetCallerIdentity", SIM_STS, sim_sts_call, NULL, false},
+    {"AssumeRole", sim_sts_call, NULL, SIM_STS, false},
+    {"AssumeRoleWithWebIdentity", sim_sts_call, NULL, SIM_STS, true},
+    {"GetCallerIdentity", sim_sts_call, NULL, SIM_STS, false},
 };
 
 static const struct {

@@ -21,7 +21,7 @@
 #define EXAMPLE_SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 /* Age of log groups that do not say: a query over their past must not fail. */
 #define GROUP_AGE_MS (365 * MS_PER_DAY)
-#define SESSION_S_MAX (12 * 3600)
+#define SESSION_S_MAX INT64_C(43200) /* twelve hours */
 
 struct place {
     struct json_object *object;
@@ -69,9 +69,13 @@ static int get_text(const struct place *place, const char *name, const char **re
 
 static int need_text(const struct place *place, const char *name, const char **ret)
 {
-    *ret = NULL;
-    int r = get_text(place, name, ret);
-    return r == 0 && !*ret ? wrong(place, name, "is needed") : r;
+    const char *text = NULL;
+    int r = get_text(place, name, &text);
+    if (r == 0 && !text)
+        return wrong(place, name, "is needed");
+    if (r == 0)
+        *ret = text;
+    return r;
 }
 
 static int copy_text(const struct place *place, const char *name, char **ret)
@@ -162,7 +166,7 @@ static int add_permission(struct sim *sim, const struct place *place, struct wal
 {
     static const char *const known[] = {"action", "resource", NULL};
     struct permissions *permissions = userdata;
-    const char *action = NULL, *resource = "*";
+    const char *action = "", *resource = "*";
     (void)sim;
     (void)now;
     if (json_object_is_type(place->object, json_type_string)) {
@@ -200,7 +204,7 @@ static int add_credentials(struct sim *sim, const struct place *place, struct wa
 {
     static const char *const known[] = {
         "access_key_id", "secret_access_key", "session_token", "arn", "expires", "allow", NULL};
-    const char *id, *secret;
+    const char *id = "", *secret = "";
     (void)userdata;
     int r = check_members(place, known);
     if (r == 0)
@@ -255,7 +259,7 @@ static int add_role(struct sim *sim, const struct place *place, struct wall now,
 {
     static const char *const known[] = {"arn",           "external_id", "web_identity_token",
                                         "max_session_s", "allow",       NULL};
-    const char *arn;
+    const char *arn = "";
     (void)userdata;
     int r = check_members(place, known);
     if (r == 0)
@@ -339,7 +343,7 @@ static int add_event(struct sim *sim, const struct place *place, struct wall now
     static const char *const known[] = {"timestamp",          "ago_ms", "message", "stream",
                                         "ingestion_delay_ms", NULL};
     struct sim_log_group *group = userdata;
-    const char *message, *stream = "default";
+    const char *message = "", *stream = "default";
     int64_t ago_ms = 0, delay_ms = 0;
     int r = check_members(place, known);
     if (r == 0)
@@ -364,7 +368,7 @@ static int add_log_group(struct sim *sim, const struct place *place, struct wall
     static const char *const known[] = {"name",    "class",  "created", "ingestion_delay_ms",
                                         "streams", "events", NULL};
     static const char *const classes[] = {"STANDARD", "INFREQUENT_ACCESS", NULL};
-    const char *name;
+    const char *name = "";
     int class = 0;
     struct wall created = wall_add(now, -GROUP_AGE_MS);
     struct sim_log_group *group = NULL;
@@ -467,7 +471,7 @@ static int add_cluster(struct sim *sim, const struct place *place, struct wall n
 {
     static const char *const known[] = {"name", "status", "services", NULL};
     static const char *const statuses[] = {"ACTIVE", "INACTIVE", NULL};
-    const char *name;
+    const char *name = "";
     int status = 0;
     struct sim_cluster *cluster = NULL;
     (void)userdata;

@@ -92,7 +92,7 @@ int sim_setting_get(const struct sim *sim, const char *name, int64_t *ret)
 static int parse_bucket(struct sim *sim, const char *operation, struct json_object *bucket,
                         char **ret_error)
 {
-    double rate, burst;
+    double rate = 0, burst = 0;
     int r = json_get_double(bucket, "rate", &rate);
     if (r == 0)
         r = json_get_double(bucket, "burst", &burst);

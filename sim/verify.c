@@ -40,7 +40,8 @@ static bool split_credential(char *credential, struct authorization *parts)
     parts->region = strsep(&credential, "/");
     parts->service = strsep(&credential, "/");
     parts->terminator = strsep(&credential, "/");
-    return parts->terminator && !credential && strcmp(parts->terminator, "aws4_request") == 0;
+    return parts->access_key_id && parts->date && parts->region && parts->service &&
+           parts->terminator && !credential && strcmp(parts->terminator, "aws4_request") == 0;
 }
 
 static int parse_authorization(struct sim_call *call, const char *header, struct authorization *ret)
