@@ -48,7 +48,7 @@ TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
 
 # Everything but main.c is a library, so that tests link the same objects as the daemon. A test that
 # brings its own implementation of a header (loop.h, http.h) is linked before the library, and wins.
-MODULES ?= $(filter-out main,$(patsubst src/%.c,%,$(wildcard src/*.c)))
+MODULES ?= $(filter-out main,$(patsubst src/%.c,%,$(wildcard src/*.c src/*/*.c)))
 SIM_MODULES ?= $(filter-out main,$(patsubst sim/%.c,%,$(wildcard sim/*.c)))
 # Seams under test: another implementation of a header, or a helper shared by tests.
 SUPPORT_MODULES ?= $(patsubst tests/support/%.c,%,$(wildcard tests/support/*.c))
@@ -114,14 +114,14 @@ check-unit: unit-tests ## run the unit tests
 
 .PHONY: format
 format: ## format the sources in place
-	clang-format -i $(wildcard src/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
 .PHONY: check-format
 check-format: ## fail if a source is not formatted
-	clang-format --dry-run -Werror $(wildcard src/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
+	clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
 # A stamp a file, so that -j and make's own memory help.
-TIDY_STAMPS := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard src/*.c sim/*.c tools/*.c))
+TIDY_STAMPS := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard src/*.c src/*/*.c sim/*.c tools/*.c))
 $(BUILD)/tidy/%.ok: %.c .clang-tidy
 	$(call say,TIDY,$<)
 	$(Q)mkdir -p $(@D)

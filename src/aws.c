@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws_request.h"
-#include "budget.h"
+#include "aws/aws_request.h"
+#include "aws/budget.h"
+#include "aws/operation.h"
+#include "aws/queue.h"
+#include "aws/retry.h"
+#include "aws/skew.h"
 #include "cleanup.h"
 #include "json.h"
-#include "operation.h"
-#include "queue.h"
-#include "retry.h"
 #include "sigv4.h"
-#include "skew.h"
 
 /* One attempt. AWS answers these operations within a second or two; FilterLogEvents over a large
  * log group may search for longer. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "config_options.h"
+#include "config/config_options.h"
 
 #define STATE_DIRECTORY_DEFAULT "/var/lib/provisionerd"
 #define DROP_IN_SUFFIX ".ini"

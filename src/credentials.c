@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "credentials_fetch.h"
+#include "credentials/credentials_fetch.h"
 #include "log.h"
 
 /* Before the end: from here on whoever asks sets a refresh off, and is served what there is ... */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/parameters.h"
 #include "cleanup.h"
 #include "json.h"
-#include "parameters.h"
 
 /* "You may specify up to 10 services to describe in a single operation." */
 #define SERVICES_PER_CALL 10

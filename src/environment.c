@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "environment_internal.h"
+#include "environment/environment_internal.h"
 
 /* Each pass of a step ends a check, changes the wanted state, or starts something: four suffice. */
 #define PASSES_MAX 8

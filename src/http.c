@@ -19,7 +19,7 @@
 #include <sys/queue.h>
 
 #include "cleanup.h"
-#include "http_transfer.h"
+#include "http/http_transfer.h"
 #include "log.h"
 
 /*

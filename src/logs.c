@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/parameters.h"
 #include "cleanup.h"
 #include "json.h"
 #include "logs_internal.h"
-#include "parameters.h"
 
 /* FilterLogEvents; the life of a query is in logs_query.c. */
 

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/parameters.h"
 #include "cleanup.h"
 #include "json.h"
 #include "log.h"
 #include "logs.h"
 #include "logs_internal.h"
-#include "parameters.h"
 
 /* StartQuery takes so many log groups (API reference); and so long is a query's id at most. */
 #define LOG_GROUPS_MAX 50

@@ -77,8 +77,8 @@ static int connection_open(struct loop *loop, const struct config *config, struc
 {
     const char *ca_bundle = config->ca_bundle ? config->ca_bundle : getenv("AWS_CA_BUNDLE");
     const struct http_options http_options = {.ca_bundle = ca_bundle};
-    const struct credentials_options credentials_options = {.profile = config->profile,
-                                                            .region = config->region};
+    const struct credentials_options credentials_options = {
+        .profile = config->profile, .region = config->region, .endpoint_url = config->endpoint_url};
     const struct aws_options aws_options = {.endpoint_url = config->endpoint_url};
     struct connection connection = {0};
     int r;

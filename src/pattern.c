@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "pattern_internal.h"
+#include "pattern/pattern_internal.h"
 
 /* Of a text within an error; the rest is left out. */
 #define QUOTED_MAX 60

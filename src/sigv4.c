@@ -13,7 +13,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-#include "sigv4_canonical.h"
+#include "sigv4/sigv4_canonical.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define TERMINATOR "aws4_request"

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "src/aws.h"
+#include "src/aws/retry.h"
 #include "src/cleanup.h"
-#include "src/retry.h"
 #include "tests/support/fake_credentials.h"
 #include "tests/support/fake_http.h"
 #include "tests/support/virtual_loop.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "src/budget.h"
+#include "src/aws/budget.h"
 
 #define START ((struct mono){.ms = 1000000})
 

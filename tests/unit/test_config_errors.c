@@ -13,7 +13,7 @@
 
 #include "src/cleanup.h"
 #include "src/config.h"
-#include "src/config_report.h"
+#include "src/config/config_report.h"
 #include "tests/support/config_files.h"
 
 struct line_error {

@@ -15,8 +15,8 @@
 #include "src/cleanup.h"
 #include "src/clock.h"
 #include "src/config.h"
-#include "src/config_bytes.h"
-#include "src/config_reader.h"
+#include "src/config/config_bytes.h"
+#include "src/config/config_reader.h"
 #include "tests/support/config_files.h"
 
 static void windows_line_ends_and_a_byte_order_mark_are_accepted(void **state)

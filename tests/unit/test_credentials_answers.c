@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "src/credentials_imds.h"
-#include "src/credentials_sts.h"
-#include "src/credentials_xml.h"
+#include "src/credentials/credentials_imds.h"
+#include "src/credentials/credentials_sts.h"
+#include "src/credentials/credentials_xml.h"
 
 #define KEYS_JSON                                                                         \
     "\"AccessKeyId\":\"ASIAKEY\",\"SecretAccessKey\":\"geheim/+\",\"Token\":\"token==\"," \

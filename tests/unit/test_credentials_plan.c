@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
-#include "src/credentials_imds.h"
-#include "src/credentials_plan.h"
-#include "src/credentials_roles.h"
+#include "src/credentials/credentials_imds.h"
+#include "src/credentials/credentials_plan.h"
+#include "src/credentials/credentials_roles.h"
 #include "src/log.h"
 
 #define ROLE_A "arn:aws:iam::111111111111:role/a"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "src/credentials_profile.h"
+#include "src/credentials/credentials_profile.h"
 
 static struct profile_file *parse(enum profile_dialect dialect, const char *text)
 {

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
+#include "src/aws/parameters.h"
 #include "src/cleanup.h"
-#include "src/parameters.h"
 
 static void values_are_taken_in(void **state)
 {

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "src/cleanup.h"
-#include "src/pattern_regex.h"
+#include "src/pattern/pattern_regex.h"
 
 static struct pattern_regex *given_regex(const char *text, enum pattern_regex_reading reading)
 {

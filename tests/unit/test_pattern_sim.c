@@ -51,7 +51,7 @@ static bool found(const char *text, const char *message)
         .message = message,
         .log_stream = "gateway/1",
         .log = "123456789012:/ecs/gateway",
-        .pointer = "p",
+        .id = 1,
     };
     int r = insights_run_take(run, &record);
     assert_in_range(r, 0, 1);

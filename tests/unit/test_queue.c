@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "src/queue.h"
+#include "src/aws/queue.h"
 
 static void expect_next(struct queue *queue, struct queue_place *expected)
 {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "src/retry.h"
+#include "src/aws/retry.h"
 
 /* Sun, 06 Nov 1994 08:49:37 GMT */
 #define NOW ((struct wall){.ms = INT64_C(784111777000)})

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "src/skew.h"
+#include "src/aws/skew.h"
 
 /* A world with a true time, a host whose clock may be wrong, and answers that take a while. */
 struct world {

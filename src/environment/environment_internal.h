@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROVISIONERD_ENVIRONMENT_INTERNAL_H
+#define PROVISIONERD_ENVIRONMENT_INTERNAL_H
+
+/* The inside of an environment, shared by the files of that name. */
+
+#include "ecs.h"
+#include "environment.h"
+#include "logs.h"
+#include "trouble.h"
+
+#define ACTIVITY_TEXT_MAX 512 /* of the last activity's message, for the audit */
+#define QUERY_ID_MAX 128
+
+/* One UpdateService under way. */
+struct update {
+    struct environment *environment;
+    size_t index;
+    struct ecs_call *call; /* NULL: none */
+    int previous;          /* as far as known */
+    int desired;
+};
+
+/* One FilterLogEvents search of a look: a look searches every log group. */
+struct search {
+    struct environment *environment;
+    size_t index;
+    struct logs_filter *filter; /* NULL: ended */
+};
+
+struct environment {
+    const struct environment_context *context;
+    const struct config_environment *config;
+    struct loop_timer *timer;
+    struct policy_rules rules;
+    struct policy_observation observation;
+    struct policy_service *services; /* as config->services */
+    struct update *updates;          /* as config->services */
+    struct search *searches;         /* as config->log_groups */
+    size_t n_searching;
+    bool look_exhausted; /* of the look under way */
+    bool look_matched;
+    bool look_failed; /* in at least one log group */
+    bool look_refused;
+    struct logs_query *query;
+    struct ecs_call *describe;
+
+    bool is_found; /* its services have been seen, so `wanted` is more than a guess */
+    bool is_stopped;
+    bool is_settled;     /* asleep and told so, or awake with nothing owed */
+    bool state_is_dirty; /* what should be on disk is not */
+
+    /* For the audit. */
+    struct trouble trouble;
+    char activity[ACTIVITY_TEXT_MAX];
+    enum policy_reason last_stay; /* POLICY_CHECKING: none told since the last wake */
+    const char *always_on_down;   /* borrowed from config */
+    char query_id[QUERY_ID_MAX];
+    bool query_has_statistics;
+    double query_records_scanned;
+    double query_bytes_scanned;
+};
+
+/* environment_observe.c: each starts asking; the answer ends in environment_step(). */
+void environment_start_look(struct environment *environment, struct wall from);
+void environment_start_query(struct environment *environment, struct wall from, struct wall to);
+void environment_start_describe(struct environment *environment);
+void environment_cancel_questions(struct environment *environment);
+
+/* environment_record.c: writes what is owed into the state, and to disk. Returns 0 or -errno. */
+int environment_save(struct environment *environment, bool asleep);
+/* Nothing is owed any more. */
+void environment_drop(struct environment *environment);
+bool environment_is_owed(const struct environment *environment);
+/* An earlier save failed: again. */
+void environment_retry_save(struct environment *environment);
+/* Takes over what an earlier run left. */
+void environment_load(struct environment *environment);
+
+/* environment_update.c: sends what policy_update() says, unless it is under way. */
+void environment_send_updates(struct environment *environment,
+                              const struct policy_decision *decision);
+
+/* environment.c: observe the moment, decide, carry out, set the timer. */
+void environment_step(struct environment *environment);
+
+/* The first DescribeServices came: is what we found asleep or awake? */
+void environment_find(struct environment *environment);
+
+#endif

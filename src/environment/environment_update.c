@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Sends the differences between wanted and known desired counts. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "environment/environment_internal.h"
+
+/* A failed UpdateService is tried again after this; the call itself has tried three times. */
+#define UPDATE_RETRY_MS (5 * MS_PER_SECOND)
+
+static void update_ended(struct update *update, int desired_count)
+{
+    struct environment *environment = update->environment;
+    struct policy_service *service = &environment->services[update->index];
+
+    service->write_uncertain = false;
+    service->written_count = desired_count;
+    service->written_at = loop_mono(environment->context->loop);
+    service->not_before = MONO_NEVER;
+    if (environment->observation.wanted == POLICY_ASLEEP && desired_count == 0)
+        service->slept = true;
+}
+
+static void update_failed(struct update *update, const struct aws_error *error)
+{
+    struct environment *environment = update->environment;
+    struct policy_service *service = &environment->services[update->index];
+    const char *name = environment->config->services[update->index].name;
+    char resource[512];
+    bool refused = error->kind == AWS_ERROR_DENIED || error->kind == AWS_ERROR_NOT_FOUND ||
+                   error->kind == AWS_ERROR_REQUEST;
+    struct mono now = loop_mono(environment->context->loop);
+
+    /* An answer that says no means that nothing was done; no answer means nothing. */
+    service->write_uncertain = !refused;
+    service->written = !refused;
+    service->written_at = now;
+    service->not_before = mono_add(now, refused ? POLICY_SLOW_RETRY_MS : UPDATE_RETRY_MS);
+    snprintf(resource, sizeof(resource), "service/%s/%s", environment->config->cluster, name);
+    trouble_begin(&environment->trouble, TROUBLE_UPDATE, environment->config, name,
+                  ECS_UPDATE_SERVICE, resource, error);
+}
+
+static void update_done(void *userdata, const struct aws_error *error, int desired_count)
+{
+    struct update *update = userdata;
+    struct environment *environment = update->environment;
+
+    update->call = NULL;
+    if (error->kind != AWS_OK) {
+        update_failed(update, error);
+    } else {
+        audit_update(environment->config, environment->config->services[update->index].name,
+                     update->previous, update->desired, false);
+        update_ended(update, desired_count >= 0 ? desired_count : update->desired);
+        trouble_end(&environment->trouble, TROUBLE_UPDATE, environment->config);
+    }
+    environment_step(environment);
+}
+
+static void start_update(struct environment *environment, size_t index, int desired)
+{
+    struct update *update = &environment->updates[index];
+    struct policy_service *service = &environment->services[index];
+    const char *name = environment->config->services[index].name;
+    struct mono now = environment->observation.now_mono;
+
+    if (update->call)
+        ecs_call_cancel(TAKE(update->call)); /* of the other direction: the newer wish wins */
+    update->previous = policy_effective_count(service, now);
+    update->desired = desired;
+    service->written = true;
+    service->written_at = now;
+    if (environment->context->dry_run) {
+        audit_update(environment->config, name, update->previous, desired, true);
+        service->write_pretended = true;
+        update_ended(update, desired);
+        return;
+    }
+    service->write_uncertain = true;
+    int r = ecs_update_service(environment->context->aws, environment->config->cluster, name,
+                               desired, desired > 0 ? AWS_URGENT : AWS_ROUTINE, update_done, update,
+                               &update->call);
+    if (r < 0) {
+        service->not_before = mono_add(now, UPDATE_RETRY_MS);
+        trouble_begin_text(&environment->trouble, TROUBLE_UPDATE, environment->config,
+                           strerror(-r));
+    }
+}
+
+/* The desiredCount to send for a service now, or POLICY_LEAVE; what is under way is not repeated. */
+static int update_to_send(const struct environment *environment, size_t index,
+                          const struct policy_decision *decision)
+{
+    const struct update *update = &environment->updates[index];
+    int desired =
+        policy_update(&environment->services[index], decision, environment->observation.now_mono);
+
+    return update->call && update->desired == desired ? POLICY_LEAVE : desired;
+}
+
+void environment_send_updates(struct environment *environment,
+                              const struct policy_decision *decision)
+{
+    bool is_any = false;
+
+    for (size_t i = 0; i < environment->config->n_services && !is_any; i++)
+        is_any = update_to_send(environment, i, decision) != POLICY_LEAVE;
+    if (!is_any)
+        return;
+    /* A sleep that cannot be recorded does not happen; a wake does. */
+    if (!decision->confirmed_idle)
+        (void)environment_save(environment, decision->wanted == POLICY_ASLEEP);
+    for (size_t i = 0; i < environment->config->n_services; i++) {
+        int desired = update_to_send(environment, i, decision);
+
+        if (desired != POLICY_LEAVE)
+            start_update(environment, i, desired);
+    }
+}
