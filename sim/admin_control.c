@@ -45,19 +45,21 @@ int admin_put_clock(struct admin_call *call)
 /* Settings */
 
 /* Of the credential endpoints, which are not among the model's settings. */
-static int64_t *endpoint_seconds(struct sim *sim, const char *name)
+static bool is_endpoint_seconds(struct sim *sim, const char *name, int64_t **ret)
 {
     if (strcmp(name, "imds_session_s") == 0)
-        return &sim->imds.session_s;
-    if (strcmp(name, "container_session_s") == 0)
-        return &sim->container.session_s;
-    return NULL;
+        *ret = &sim->imds.session_s;
+    else if (strcmp(name, "container_session_s") == 0)
+        *ret = &sim->container.session_s;
+    else
+        return false;
+    return true;
 }
 
 static int setting_get(struct sim *sim, const char *name, int64_t *ret)
 {
-    const int64_t *seconds = endpoint_seconds(sim, name);
-    if (seconds)
+    int64_t *seconds;
+    if (is_endpoint_seconds(sim, name, &seconds))
         *ret = *seconds;
     else if (strcmp(name, "imds_enabled") == 0)
         *ret = sim->imds.enabled;
@@ -68,15 +70,18 @@ static int setting_get(struct sim *sim, const char *name, int64_t *ret)
 
 static int setting_set(struct sim *sim, const char *name, int64_t value)
 {
-    int64_t *seconds = endpoint_seconds(sim, name);
-    if (!seconds && strcmp(name, "imds_enabled") != 0)
-        return sim_setting_set(sim, name, value);
-    if (value < (seconds ? 1 : 0) || value > (seconds ? MS_PER_DAY / MS_PER_SECOND : 1))
-        return -EINVAL;
-    if (seconds)
+    int64_t *seconds;
+    if (is_endpoint_seconds(sim, name, &seconds)) {
+        if (value < 1 || value > MS_PER_DAY / MS_PER_SECOND)
+            return -EINVAL;
         *seconds = value;
-    else
-        sim->imds.enabled = value != 0;
+        return 0;
+    }
+    if (strcmp(name, "imds_enabled") != 0)
+        return sim_setting_set(sim, name, value);
+    if (value != 0 && value != 1)
+        return -EINVAL;
+    sim->imds.enabled = value == 1;
     return 0;
 }
 

@@ -226,7 +226,7 @@ int admin_get_services(struct admin_call *call)
 static int put_tag(struct admin_call *call, const char *key, struct json_object *value,
                    const void *userdata)
 {
-    struct sim_service *service = (struct sim_service *)(uintptr_t)userdata;
+    struct sim_service *service = (struct sim_service *)userdata;
     if (!json_object_is_type(value, json_type_string))
         return admin_fail(call, "tag '%s' must be a string", key);
     int r = sim_service_set_tag(service, key, json_object_get_string(value));

@@ -100,7 +100,8 @@ static int invalid(struct sim_call *call, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    return sim_refuse(call, "ValidationError", "1 validation error detected: %s", text);
+    (void)sim_refuse(call, "ValidationError", "1 validation error detected: %s", text);
+    return SIM_REFUSED;
 }
 
 static int required(struct sim_call *call, const char *name, const char *member, size_t min,
@@ -223,8 +224,8 @@ static int issue(struct sim *sim, struct sim_call *call, const struct sim_role *
 
 static int assume_role(struct sim *sim, struct sim_call *call)
 {
-    const char *role_arn = NULL;
-    const char *session = NULL;
+    const char *role_arn = "";
+    const char *session = "";
     int r = required(call, "RoleArn", "roleArn", 20, 2048, &role_arn);
     if (r == 0)
         r = session_name(call, &session);
@@ -255,9 +256,9 @@ static int assume_role(struct sim *sim, struct sim_call *call)
 
 static int assume_role_with_web_identity(struct sim *sim, struct sim_call *call)
 {
-    const char *role_arn = NULL;
-    const char *session = NULL;
-    const char *token = NULL;
+    const char *role_arn = "";
+    const char *session = "";
+    const char *token = "";
     int r = required(call, "RoleArn", "roleArn", 20, 2048, &role_arn);
     if (r == 0)
         r = session_name(call, &session);

@@ -78,8 +78,8 @@ static struct http_call *call_free(struct http_call *call)
         call->next->previous = call->previous;
     loop_timer_free(call->timer);
     for (size_t i = 0; i < call->n_headers; i++) {
-        free((void *)(uintptr_t)call->headers[i].name);
-        free((void *)(uintptr_t)call->headers[i].value);
+        free((void *)call->headers[i].name);
+        free((void *)call->headers[i].value);
     }
     if (call->answered)
         sim_response_clear(&call->response);

@@ -122,10 +122,10 @@ static void make_token(struct sim *sim, char buffer[static TOKEN_MAX])
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    memcpy(buffer, "AQAEA", 5);
+    snprintf(buffer, TOKEN_MAX, "AQAEA");
     for (size_t i = 5; i < TOKEN_MAX - 3; i++)
         buffer[i] = letters[sim_random(sim, 64)];
-    memcpy(buffer + TOKEN_MAX - 3, "==", 3);
+    snprintf(buffer + TOKEN_MAX - 3, 3, "==");
 }
 
 static void put_token(struct sim *sim, struct wall now, const struct sim_request *request,

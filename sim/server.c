@@ -103,18 +103,18 @@ static int open_listener(const char *text, bool allow_remote, int *ret_fd, char 
         return fail(ret_error, -EPERM,
                     "%s can be reached from other hosts: --allow-remote permits that", text);
 
-    _cleanup_close_ int fd =
-        socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int yes = 1;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
-        bind(fd, (const struct sockaddr *)&address.storage, address.size) < 0 ||
-        listen(fd, LISTEN_BACKLOG) < 0) {
-        r = -errno;
-        return fail(ret_error, r, "cannot listen on %s: %s", text, strerror(-r));
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+        bind(fd, (const struct sockaddr *)&address.storage, address.size) == 0 &&
+        listen(fd, LISTEN_BACKLOG) == 0) {
+        *ret_fd = fd;
+        return 0;
     }
-    *ret_fd = fd;
-    fd = -1;
-    return 0;
+    r = -errno;
+    if (fd >= 0)
+        close(fd);
+    return fail(ret_error, r, "cannot listen on %s: %s", text, strerror(-r));
 }
 
 /* libmicrohttpd's daemons */
@@ -150,10 +150,8 @@ static struct MHD_Daemon *start_daemon(struct exchanges *exchanges, int listener
         {MHD_OPTION_CONNECTION_LIMIT, SERVER_CONNECTIONS_MAX, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, SERVER_IDLE_TIMEOUT_S, NULL},
         {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
-        {certificate ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0,
-         (void *)(uintptr_t)certificate},
-        {certificate ? MHD_OPTION_HTTPS_MEM_KEY : MHD_OPTION_END, 0,
-         (void *)(uintptr_t)private_key},
+        {certificate ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, (void *)certificate},
+        {certificate ? MHD_OPTION_HTTPS_MEM_KEY : MHD_OPTION_END, 0, (void *)private_key},
         {MHD_OPTION_END, 0, NULL},
     };
     unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
@@ -167,16 +165,15 @@ static int start(struct server *server, const char *listen_text, const char *cer
                  const char *private_key, bool allow_remote, struct MHD_Daemon **ret,
                  char **ret_error)
 {
-    _cleanup_close_ int listener = -1;
+    int listener = -1;
     int r = open_listener(listen_text, allow_remote, &listener, ret_error);
     if (r < 0)
         return r;
     *ret = start_daemon(&server->exchanges, listener, certificate, private_key);
-    if (!*ret)
-        return fail(ret_error, -EIO, "cannot serve %s on %s%s", certificate ? "HTTPS" : "HTTP",
-                    listen_text, certificate ? ": are certificate and key a PEM pair?" : "");
-    listener = -1; /* libmicrohttpd closes it */
-    return 0;
+    if (*ret)
+        return 0; /* libmicrohttpd closes the listener in the end, and it has if it did not start */
+    return fail(ret_error, -EIO, "cannot serve %s on %s%s", certificate ? "HTTPS" : "HTTP",
+                listen_text, certificate ? ": are certificate and key a PEM pair?" : "");
 }
 
 int server_new(struct sim *sim, const struct server_options *options, struct server **ret,
