@@ -230,7 +230,7 @@ static int put_tag(struct admin_call *call, const char *key, struct json_object 
     if (!json_object_is_type(value, json_type_string))
         return admin_fail(call, "tag '%s' must be a string", key);
     int r = sim_service_set_tag(service, key, json_object_get_string(value));
-    return r == -EINVAL ? admin_fail(call, "tag '%s' cannot be set", key) : r;
+    return r == -EINVAL || r == -E2BIG ? admin_fail(call, "tag '%s' cannot be set", key) : r;
 }
 
 /* A person at the console: changes what is given. */
