@@ -151,8 +151,7 @@ static void say_reason(struct record *record, const struct audit_facts *facts)
         record_say(record, "its services could not be read: %s", or_unknown(facts->trouble));
         return;
     case POLICY_SERVICE_MISSING:
-        record_say(record, "ECS does not know service %s (%s): check `services` and `cluster`",
-                   service, or_unknown(facts->trouble));
+        record_say(record, "ECS does not know service %s: check `services` and `cluster`", service);
         return;
     case POLICY_ALWAYS_ON_DOWN:
         record_say(record, "%s, which writes the log, has no running task: silence proves nothing",

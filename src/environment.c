@@ -95,12 +95,16 @@ static struct audit_facts facts_of(const struct environment *environment,
         facts.records_scanned = environment->query_records_scanned;
         facts.bytes_scanned = environment->query_bytes_scanned;
         facts.looked_at = observation->look.began_at;
-        facts.trouble = environment->trouble.text;
+        facts.trouble = trouble_text(&environment->trouble, TROUBLE_QUERY);
         break;
     case POLICY_SERVICES_UNKNOWN:
+        facts.trouble = trouble_text(&environment->trouble, TROUBLE_DESCRIBE);
+        break;
     case POLICY_LOOK_UNKNOWN:
+        facts.trouble = trouble_text(&environment->trouble, TROUBLE_LOOK);
+        break;
     case POLICY_STATE_UNWRITABLE:
-        facts.trouble = environment->trouble.text;
+        facts.trouble = trouble_text(&environment->trouble, TROUBLE_STATE);
         break;
     default:
         break;
@@ -428,6 +432,7 @@ struct environment *environment_free(struct environment *environment)
         cancel_updates(environment);
     }
     loop_timer_free(environment->timer);
+    trouble_clear(&environment->trouble);
     free(environment->services);
     free(environment->updates);
     free(environment->searches);

@@ -19,17 +19,16 @@ enum trouble_kind {
     TROUBLE_N_KINDS,
 };
 
-#define TROUBLE_TEXT_MAX 1024
-
+/* Starts all zero. */
 struct trouble {
     bool is_on[TROUBLE_N_KINDS];
     enum aws_error_kind error_kind[TROUBLE_N_KINDS];
-    char text[TROUBLE_TEXT_MAX]; /* the latest, for a decision's facts */
+    char *text[TROUBLE_N_KINDS]; /* the latest; NULL: none, or no memory for it */
 };
 
 /*
- * A call failed. resource: what it was about, as IAM names it ("service/CLUSTER/NAME",
- * "log-group:NAME"); for AccessDenied the text says which statement is missing.
+ * A call failed. resource: its ARN, with * for what is not known; for AccessDenied the text says which
+ * statement is missing.
  */
 void trouble_begin(struct trouble *trouble, enum trouble_kind kind,
                    const struct config_environment *environment, const char *service,
@@ -41,6 +40,11 @@ void trouble_end(struct trouble *trouble, enum trouble_kind kind,
 /* As trouble_begin(), for what is not an answer of AWS's. */
 void trouble_begin_text(struct trouble *trouble, enum trouble_kind kind,
                         const struct config_environment *environment, const char *text);
+
+/* What is wrong, for a decision's facts; NULL if nothing is. Borrowed until the next call. */
+const char *trouble_text(const struct trouble *trouble, enum trouble_kind kind);
+
+void trouble_clear(struct trouble *trouble);
 
 bool trouble_is_any(const struct trouble *trouble);
 

@@ -11,6 +11,7 @@
 
 #define ACTIVITY_TEXT_MAX 512 /* of the last activity's message, for the audit */
 #define QUERY_ID_MAX 128
+#define RESOURCE_MAX 640 /* an ARN: a log group's name has up to 512 characters */
 
 /* One UpdateService under way. */
 struct update {
@@ -80,6 +81,10 @@ void environment_load(struct environment *environment);
 /* environment_update.c: sends what policy_update() says, unless it is under way. */
 void environment_send_updates(struct environment *environment,
                               const struct policy_decision *decision);
+
+/* "arn:aws:ecs:*:*:service/CLUSTER/SERVICE", as IAM names it. */
+void environment_service_arn(const struct environment *environment, const char *service, char *arn,
+                             size_t size);
 
 /* environment.c: observe the moment, decide, carry out, set the timer. */
 void environment_step(struct environment *environment);

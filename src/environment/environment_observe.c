@@ -9,7 +9,6 @@
 #include "log.h"
 
 #define QUERY_TIMEOUT_MS (5 * MS_PER_MINUTE)
-#define RESOURCE_MAX 640
 
 static struct mono now_mono(const struct environment *environment)
 {
@@ -69,6 +68,14 @@ static void remember_activity(struct environment *environment, struct wall times
 
 /* --- FilterLogEvents ---------------------------------------------------------------------------- */
 
+static void log_group_arn(const char *log_group, char arn[static RESOURCE_MAX])
+{
+    if (strncmp(log_group, "arn:", 4) == 0)
+        snprintf(arn, RESOURCE_MAX, "%s:*", log_group);
+    else
+        snprintf(arn, RESOURCE_MAX, "arn:aws:logs:*:*:log-group:%s:*", log_group);
+}
+
 static bool look_event(void *userdata, const struct logs_event *event)
 {
     struct search *search = userdata;
@@ -87,7 +94,7 @@ static void look_trouble(struct environment *environment, size_t index,
 {
     char resource[RESOURCE_MAX];
 
-    snprintf(resource, sizeof(resource), "log-group:%s", environment->config->log_groups[index]);
+    log_group_arn(environment->config->log_groups[index], resource);
     trouble_begin(&environment->trouble, TROUBLE_LOOK, environment->config, NULL,
                   LOGS_FILTER_LOG_EVENTS, resource, error);
 }
@@ -203,9 +210,13 @@ static void query_trouble(struct environment *environment, const struct logs_que
         trouble_end(&environment->trouble, TROUBLE_QUERY, environment->config);
         return;
     case LOGS_QUERY_ERROR:
-        snprintf(text, sizeof(text), "log-group:%s", environment->config->log_groups[0]);
+        if (result->query_id[0]) /* it was started: reading it failed */
+            snprintf(text, sizeof(text), "*");
+        else
+            log_group_arn(environment->config->log_groups[0], text);
         trouble_begin(&environment->trouble, TROUBLE_QUERY, environment->config, NULL,
-                      LOGS_START_QUERY, text, &result->error);
+                      result->query_id[0] ? LOGS_GET_QUERY_RESULTS : LOGS_START_QUERY, text,
+                      &result->error);
         return;
     case LOGS_QUERY_ENDED:
         snprintf(text, sizeof(text), "query %s ended with status %s", result->query_id,
@@ -327,7 +338,7 @@ static void describe_done(void *userdata, const struct ecs_describe_result *resu
     if (result->error.kind != AWS_OK) {
         char resource[RESOURCE_MAX];
 
-        snprintf(resource, sizeof(resource), "service/%s/*", config->cluster);
+        environment_service_arn(environment, "*", resource, sizeof(resource));
         end(environment, describe, POLICY_UNKNOWN, is_refusal(&result->error));
         trouble_begin(&environment->trouble, TROUBLE_DESCRIBE, config, NULL, ECS_DESCRIBE_SERVICES,
                       resource, &result->error);

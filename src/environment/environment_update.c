@@ -9,6 +9,15 @@
 /* A failed UpdateService is tried again after this; the call itself has tried three times. */
 #define UPDATE_RETRY_MS (5 * MS_PER_SECOND)
 
+void environment_service_arn(const struct environment *environment, const char *service, char *arn,
+                             size_t size)
+{
+    const char *cluster = environment->config->cluster;
+    const char *name = strrchr(cluster, '/'); /* of an ARN */
+
+    snprintf(arn, size, "arn:aws:ecs:*:*:service/%s/%s", name ? name + 1 : cluster, service);
+}
+
 static void update_ended(struct update *update, int desired_count)
 {
     struct environment *environment = update->environment;
@@ -27,7 +36,7 @@ static void update_failed(struct update *update, const struct aws_error *error)
     struct environment *environment = update->environment;
     struct policy_service *service = &environment->services[update->index];
     const char *name = environment->config->services[update->index].name;
-    char resource[512];
+    char resource[RESOURCE_MAX];
     bool refused = error->kind == AWS_ERROR_DENIED || error->kind == AWS_ERROR_NOT_FOUND ||
                    error->kind == AWS_ERROR_REQUEST;
     struct mono now = loop_mono(environment->context->loop);
@@ -37,7 +46,7 @@ static void update_failed(struct update *update, const struct aws_error *error)
     service->written = !refused;
     service->written_at = now;
     service->not_before = mono_add(now, refused ? POLICY_SLOW_RETRY_MS : UPDATE_RETRY_MS);
-    snprintf(resource, sizeof(resource), "service/%s/%s", environment->config->cluster, name);
+    environment_service_arn(environment, name, resource, sizeof(resource));
     trouble_begin(&environment->trouble, TROUBLE_UPDATE, environment->config, name,
                   ECS_UPDATE_SERVICE, resource, error);
 }
