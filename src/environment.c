@@ -10,8 +10,6 @@
 /* Each pass of a step ends a check, changes the wanted state, or starts something: four suffice. */
 #define PASSES_MAX 8
 #define TIMER_MAX_MS (1 * MS_PER_HOUR)
-/* "name=count ..." of the first services; the state file has them all. */
-#define COUNTS_TEXT_MAX 2048
 
 DEFINE_CLEANUP(struct environment *, environment_free)
 
@@ -26,98 +24,12 @@ static size_t n_services(const struct environment *environment)
     return environment->config->n_services;
 }
 
-/* --- words for the audit ------------------------------------------------------------------------ */
-
-enum counts_of {
-    COUNTS_REPORTED,
-    COUNTS_RECORDED, /* those that are not 0: what is put to sleep */
-    COUNTS_TO_WAKE,
-};
-
-static const char *counts_text(const struct environment *environment, enum counts_of of,
-                               char text[static COUNTS_TEXT_MAX])
-{
-    size_t length = 0;
-
-    text[0] = '\0';
-    for (size_t i = 0; i < n_services(environment); i++) {
-        const struct policy_service *service = &environment->services[i];
-        int count = of == COUNTS_REPORTED   ? service->reported_count
-                    : of == COUNTS_RECORDED ? service->recorded_count
-                                            : policy_wake_count(service);
-
-        if (of != COUNTS_REPORTED && count <= 0)
-            continue;
-        if (of == COUNTS_REPORTED && service->condition != POLICY_CONDITION_FIT)
-            continue;
-        int n = snprintf(text + length, COUNTS_TEXT_MAX - length, "%s%s=%d", length ? " " : "",
-                         environment->config->services[i].name, count);
-        if (n < 0 || (size_t)n >= COUNTS_TEXT_MAX - length) {
-            text[length] = '\0';
-            break;
-        }
-        length += (size_t)n;
-    }
-    return text;
-}
-
-static struct audit_facts facts_of(const struct environment *environment,
-                                   const struct policy_decision *decision)
-{
-    const struct policy_observation *observation = &environment->observation;
-    struct audit_facts facts = {
-        .reason = decision->reason,
-        .last_activity = observation->last_activity,
-        .activity = environment->activity,
-        .query_from = WALL_NEVER,
-        .query_to = WALL_NEVER,
-        .looked_at = WALL_NEVER,
-        .window_ms = environment->rules.window_ms,
-    };
-
-    switch (decision->reason) {
-    case POLICY_ADOPTED:
-    case POLICY_SERVICE_MISSING:
-        if (decision->service < n_services(environment))
-            facts.service = environment->config->services[decision->service].name;
-        break;
-    case POLICY_ALWAYS_ON_DOWN:
-        facts.service = environment->always_on_down;
-        break;
-    case POLICY_CONFIRMED_IDLE:
-    case POLICY_QUERY_ACTIVITY:
-    case POLICY_QUERY_SILENT:
-    case POLICY_QUERY_UNKNOWN:
-        facts.query_from = observation->query.from;
-        facts.query_to = observation->query.to;
-        facts.query_id = environment->query_id;
-        facts.has_statistics = environment->query_has_statistics;
-        facts.records_scanned = environment->query_records_scanned;
-        facts.bytes_scanned = environment->query_bytes_scanned;
-        facts.looked_at = observation->look.began_at;
-        facts.trouble = trouble_text(&environment->trouble, TROUBLE_QUERY);
-        break;
-    case POLICY_SERVICES_UNKNOWN:
-        facts.trouble = trouble_text(&environment->trouble, TROUBLE_DESCRIBE);
-        break;
-    case POLICY_LOOK_UNKNOWN:
-        facts.trouble = trouble_text(&environment->trouble, TROUBLE_LOOK);
-        break;
-    case POLICY_STATE_UNWRITABLE:
-        facts.trouble = trouble_text(&environment->trouble, TROUBLE_STATE);
-        break;
-    default:
-        break;
-    }
-    return facts;
-}
-
 static void tell_stay(struct environment *environment, const struct policy_decision *decision)
 {
     if (decision->reason == environment->last_stay)
         return;
     environment->last_stay = decision->reason;
-    struct audit_facts facts = facts_of(environment, decision);
+    struct audit_facts facts = environment_facts(environment, decision);
     audit_stay(environment->config, &facts);
 }
 
@@ -146,7 +58,7 @@ void environment_find(struct environment *environment)
         /* The last run ended between recording and acting: nothing sleeps. */
         if (is_any_up && !is_any_slept)
             observation->wanted = POLICY_AWAKE;
-        counts_text(environment, COUNTS_REPORTED, counts);
+        environment_counts_text(environment, COUNTS_REPORTED, counts);
         audit_found(environment->config, observation->wanted, counts, false);
         return;
     }
@@ -159,7 +71,7 @@ void environment_find(struct environment *environment)
         service->slept = true;
     }
     observation->wanted = POLICY_ASLEEP;
-    counts_text(environment, COUNTS_REPORTED, counts);
+    environment_counts_text(environment, COUNTS_REPORTED, counts);
     audit_found(environment->config, POLICY_ASLEEP, counts, is_any_unknown);
     (void)environment_save(environment, true);
 }
@@ -201,8 +113,8 @@ static int fall_asleep(struct environment *environment, const struct policy_deci
     environment->is_settled = false;
     environment->last_stay = POLICY_CHECKING;
 
-    struct audit_facts facts = facts_of(environment, decision);
-    facts.counts = counts_text(environment, COUNTS_RECORDED, counts);
+    struct audit_facts facts = environment_facts(environment, decision);
+    facts.counts = environment_counts_text(environment, COUNTS_RECORDED, counts);
     audit_sleep(environment->config, &facts);
     return 0;
 }
@@ -224,8 +136,8 @@ static void wake_up(struct environment *environment, const struct policy_decisio
     environment->is_settled = false;
     environment->last_stay = POLICY_CHECKING;
 
-    struct audit_facts facts = facts_of(environment, decision);
-    facts.counts = counts_text(environment, COUNTS_TO_WAKE, counts);
+    struct audit_facts facts = environment_facts(environment, decision);
+    facts.counts = environment_counts_text(environment, COUNTS_TO_WAKE, counts);
     audit_wake(environment->config, &facts);
     (void)environment_save(environment,
                            false); /* restarted before it is on disk, we would wake again */
@@ -251,12 +163,12 @@ static void settle(struct environment *environment)
         if (!is_all_slept(environment))
             return;
         (void)environment_save(environment, true);
-        counts_text(environment, COUNTS_TO_WAKE, counts);
+        environment_counts_text(environment, COUNTS_TO_WAKE, counts);
         audit_asleep(environment->config, counts);
     } else if (environment_is_owed(environment)) {
         if (!environment->context->dry_run && !policy_wake_is_settled(&environment->observation))
             return;
-        counts_text(environment, COUNTS_REPORTED, counts);
+        environment_counts_text(environment, COUNTS_REPORTED, counts);
         environment_drop(environment);
         audit_awake(environment->config, counts);
     }

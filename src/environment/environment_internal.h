@@ -78,6 +78,21 @@ void environment_retry_save(struct environment *environment);
 /* Takes over what an earlier run left. */
 void environment_load(struct environment *environment);
 
+/* environment_facts.c. */
+enum counts_of {
+    COUNTS_REPORTED,
+    COUNTS_RECORDED, /* those that are not 0: what is put to sleep */
+    COUNTS_TO_WAKE,
+};
+
+/* "name=count ..." of the first services; the state file has them all. Returns text. */
+#define COUNTS_TEXT_MAX 2048
+const char *environment_counts_text(const struct environment *environment, enum counts_of of,
+                                    char text[static COUNTS_TEXT_MAX]);
+/* All but the counts. Borrows from the environment. */
+struct audit_facts environment_facts(const struct environment *environment,
+                                     const struct policy_decision *decision);
+
 /* environment_update.c: sends what policy_update() says, unless it is under way. */
 void environment_send_updates(struct environment *environment,
                               const struct policy_decision *decision);
