@@ -139,8 +139,8 @@ static void wake_up(struct environment *environment, const struct policy_decisio
     struct audit_facts facts = environment_facts(environment, decision);
     facts.counts = environment_counts_text(environment, COUNTS_TO_WAKE, counts);
     audit_wake(environment->config, &facts);
-    (void)environment_save(environment,
-                           false); /* restarted before it is on disk, we would wake again */
+    /* Saved with the first update, or at the end of this step; a wake does not depend on it. */
+    environment->state_is_dirty = true;
 }
 
 static bool is_all_slept(const struct environment *environment)
