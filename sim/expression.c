@@ -122,6 +122,20 @@ static void add_members(struct set *set, const char *members, size_t n)
         set->members[set->n++] = members[i];
 }
 
+static char control_or_self(char c)
+{
+    switch (c) {
+    case 't':
+        return '\t';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    default:
+        return c;
+    }
+}
+
 /* Behind a backslash. *ret_plain: it is a plain character, in *ret. */
 static int read_escaped_member(struct translation *t, struct set *set, char *ret, bool *ret_plain)
 {
@@ -137,7 +151,7 @@ static int read_escaped_member(struct translation *t, struct set *set, char *ret
         add_members(set, " \t\n\r\f\v", 6);
     } else {
         *ret_plain = true;
-        *ret = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
+        *ret = control_or_self(c);
         if (c == 'x')
             return take_hex(t, ret);
     }

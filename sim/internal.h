@@ -15,7 +15,7 @@
 /* Growing arrays: room for one more, doubling. -ENOMEM. `array` is a pointer variable. */
 int sim_grow_(void **array, size_t *allocated, size_t wanted, size_t size);
 #define SIM_GROW(array, allocated, wanted) \
-    sim_grow_((void **)&(array), &(allocated), (wanted), sizeof((array)[0]))
+    sim_grow_((void **)&(array), &(allocated), (wanted), sizeof(__typeof__((array)[0])))
 
 /* Allocated text into *ret_error (if it is wanted); returns -EINVAL, or -ENOMEM. */
 int sim_error_text(char **ret_error, const char *format, ...) __attribute__((format(printf, 2, 3)));

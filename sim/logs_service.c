@@ -346,14 +346,15 @@ static int compare_stream_times(const void *left, const void *right)
 static int list_streams(const struct sim_log_group *group, const char *prefix, bool by_time,
                         bool descending, struct sim_log_stream ***ret, size_t *ret_n)
 {
-    struct sim_log_stream **streams = calloc(group->n_streams + 1, sizeof(*streams));
+    struct sim_log_stream **streams = calloc(group->n_streams + 1, sizeof(struct sim_log_stream *));
     if (!streams)
         return -ENOMEM;
     size_t n = 0;
     for (size_t i = 0; i < group->n_streams; i++)
         if (!prefix || strncmp(group->streams[i].name, prefix, strlen(prefix)) == 0)
             streams[n++] = &group->streams[i];
-    qsort(streams, n, sizeof(*streams), by_time ? compare_stream_times : compare_stream_names);
+    qsort(streams, n, sizeof(struct sim_log_stream *),
+          by_time ? compare_stream_times : compare_stream_names);
     for (size_t i = 0; descending && i < n / 2; i++) {
         struct sim_log_stream *swapped = streams[i];
         streams[i] = streams[n - 1 - i];

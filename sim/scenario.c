@@ -460,8 +460,9 @@ static int add_service(struct sim *sim, const struct place *place, struct wall n
     options.strategy = (enum sim_strategy)strategy;
     if (options.log_group)
         r = make_log_group(sim, place, options.log_group, now);
-    if (r == 0)
-        r = sim_service_add(sim, userdata, &options, now, &service);
+    if (r < 0)
+        return r;
+    r = sim_service_add(sim, userdata, &options, now, &service);
     if (r == -EEXIST || r == -EINVAL)
         return wrong(place, "name", r == -EEXIST ? "is there already" : "is no service's name");
     return r < 0 ? r : read_tags(place, service);
