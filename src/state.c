@@ -2,28 +2,25 @@
 #include "state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cleanup.h"
 #include "json.h"
+#include "storage.h"
 
 #define STATE_FILE "state.json"
 #define STATE_TEMPORARY "state.json.new"
 #define STATE_VERSION 1
 /* 10,000 environments of 100 services stay well below it. */
-#define STATE_SIZE_MAX ((off_t)256 * 1024 * 1024)
+#define STATE_SIZE_MAX ((size_t)256 * 1024 * 1024)
 #define STATE_COUNT_MAX 1000000
 
 DEFINE_CLEANUP(struct state *, state_free)
 
 struct state {
-    int directory_fd;
+    struct storage *storage; /* NULL: read-only, and there is no directory */
     enum state_access access;
     struct state_environment *environments;
     size_t n_environments;
@@ -224,35 +221,6 @@ static int read_document(struct state *state, const char *text, size_t size)
     return 0;
 }
 
-static int read_file(int directory_fd, char **ret_text, size_t *ret_size)
-{
-    _cleanup_close_ int fd = openat(directory_fd, STATE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat status;
-    size_t size = 0;
-
-    if (fd < 0 || fstat(fd, &status) < 0)
-        return -errno;
-    if (!S_ISREG(status.st_mode) || status.st_size > STATE_SIZE_MAX)
-        return -EFBIG;
-
-    _cleanup_free_ char *text = malloc((size_t)status.st_size + 1);
-    if (!text)
-        return -ENOMEM;
-    while (size < (size_t)status.st_size) {
-        ssize_t n = read(fd, text + size, (size_t)status.st_size - size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        size += (size_t)n;
-    }
-    *ret_text = TAKE(text);
-    *ret_size = size;
-    return 0;
-}
-
 /* Nothing of a file that is not understood in full is believed. */
 static int set_aside(struct state *state, int error, struct wall now, char **ret_trouble)
 {
@@ -263,8 +231,7 @@ static int set_aside(struct state *state, int error, struct wall now, char **ret
         state_remove(state, state->environments[state->n_environments - 1].name);
 
     snprintf(name, sizeof(name), STATE_FILE ".unreadable-%lld", (long long)now.ms);
-    if (state->access == STATE_READ_ONLY ||
-        renameat(state->directory_fd, STATE_FILE, state->directory_fd, name) < 0)
+    if (state->access == STATE_READ_ONLY || storage_rename(state->storage, STATE_FILE, name) < 0)
         r = asprintf(ret_trouble,
                      STATE_FILE " cannot be understood (%s) and is ignored: the counts of "
                                 "environments that are asleep are not known",
@@ -277,6 +244,24 @@ static int set_aside(struct state *state, int error, struct wall now, char **ret
     return r < 0 ? -ENOMEM : 0;
 }
 
+static int open_storage(struct state *state, const char *directory, char **ret_trouble)
+{
+    bool writes = state->access == STATE_READ_WRITE;
+    int r =
+        storage_open(directory, writes ? STORAGE_READ_WRITE : STORAGE_READ_ONLY, &state->storage);
+
+    if (r < 0 || !writes)
+        return r;
+    r = storage_check_writable(state->storage);
+    if (r < 0 &&
+        asprintf(ret_trouble, "%s cannot be written (%s): no environment will be put to sleep",
+                 directory, strerror(-r)) < 0) {
+        *ret_trouble = NULL;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
 int state_open(const char *directory, enum state_access access, struct wall now, struct state **ret,
                char **ret_trouble)
 {
@@ -287,28 +272,17 @@ int state_open(const char *directory, enum state_access access, struct wall now,
 
     if (!state)
         return -ENOMEM;
-    state->directory_fd = -1;
     state->access = access;
-    if (access == STATE_READ_WRITE && mkdir(directory, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    state->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (state->directory_fd < 0) {
-        if (access == STATE_READ_WRITE || errno != ENOENT)
-            return -errno;
+    r = open_storage(state, directory, &trouble);
+    if (r == -ENOENT && access == STATE_READ_ONLY) {
         *ret_trouble = NULL;
         *ret = TAKE(state);
         return 0;
     }
-    if (access == STATE_READ_WRITE) {
-        if (flock(state->directory_fd, LOCK_EX | LOCK_NB) < 0)
-            return -errno;
-        if (faccessat(state->directory_fd, ".", W_OK, AT_EACCESS) < 0 &&
-            asprintf(&trouble, "%s cannot be written (%s): no environment will be put to sleep",
-                     directory, strerror(errno)) < 0)
-            return -ENOMEM;
-    }
+    if (r < 0)
+        return r;
 
-    r = read_file(state->directory_fd, &text, &size);
+    r = storage_read(state->storage, STATE_FILE, STATE_SIZE_MAX, &text, &size);
     bool is_missing = r == -ENOENT; /* not to be confused with a missing member */
     if (r == 0)
         r = read_document(state, text, size);
@@ -332,8 +306,7 @@ struct state *state_free(struct state *state)
     for (size_t i = 0; i < state->n_environments; i++)
         state_environment_clear(&state->environments[i]);
     free(state->environments);
-    if (state->directory_fd >= 0)
-        close(state->directory_fd); /* releases the lock */
+    storage_free(state->storage);
     free(state);
     return NULL;
 }
@@ -421,41 +394,27 @@ static struct json_object *write_document(const struct state *state)
     return TAKE(document);
 }
 
-static int write_all(int fd, const char *text, size_t size)
+static int replace_file(struct storage *storage, const char *text, size_t size)
 {
-    while (size > 0) {
-        ssize_t n = write(fd, text, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        text += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
+    int file;
+    int r = storage_create(storage, STATE_TEMPORARY, &file);
+    if (r < 0)
+        return r;
 
-static int replace_file(int directory_fd, const char *text, size_t size)
-{
-    int r;
-    int fd = openat(directory_fd, STATE_TEMPORARY,
-                    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-
-    r = write_all(fd, text, size);
-    if (r == 0 && fsync(fd) < 0)
-        r = -errno;
-    if (close(fd) < 0 && r == 0)
-        r = -errno;
-    if (r == 0 && renameat(directory_fd, STATE_TEMPORARY, directory_fd, STATE_FILE) < 0)
-        r = -errno;
+    r = storage_write(storage, file, text, size);
+    if (r == 0)
+        r = storage_sync(storage, file);
+    int closing = storage_close(storage, file);
+    if (r == 0)
+        r = closing;
+    if (r == 0)
+        r = storage_rename(storage, STATE_TEMPORARY, STATE_FILE);
     if (r < 0) {
         /* Best effort: the next save truncates it anyway. */
-        (void)unlinkat(directory_fd, STATE_TEMPORARY, 0);
+        (void)storage_remove(storage, STATE_TEMPORARY);
         return r;
     }
-    return fsync(directory_fd) < 0 ? -errno : 0;
+    return storage_sync_directory(storage);
 }
 
 int state_save(struct state *state)
@@ -471,5 +430,5 @@ int state_save(struct state *state)
     const char *text = json_object_to_json_string_length(
         document,
         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
-    return text ? replace_file(state->directory_fd, text, size) : -ENOMEM;
+    return text ? replace_file(state->storage, text, size) : -ENOMEM;
 }
