@@ -175,10 +175,10 @@ static bool value_names(struct json_object *value, const char *match)
 
 static bool call_names(const struct sim *sim, const struct sim_call *call, const char *match)
 {
-    json_object_object_foreach(call->parameters, name, value)
+    struct json_object_iter member;
+    json_object_object_foreachC(call->parameters, member)
     {
-        (void)name;
-        if (value_names(value, match))
+        if (value_names(member.val, match))
             return true;
     }
     /* A queryId stands for the log groups of its query. */
@@ -263,14 +263,14 @@ static int check_members(struct json_object *object, char **ret_error)
                                         "probability", "value",     "since_ms", "for_ms"};
     if (!json_object_is_type(object, json_type_object))
         return sim_error_text(ret_error, "a fault must be an object");
-    json_object_object_foreach(object, name, value)
+    struct json_object_iter member;
+    json_object_object_foreachC(object, member)
     {
-        (void)value;
         bool found = false;
         for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
-            found = found || strcmp(known[i], name) == 0;
+            found = found || strcmp(known[i], member.key) == 0;
         if (!found)
-            return sim_error_text(ret_error, "%s: no such member of a fault", name);
+            return sim_error_text(ret_error, "%s: no such member of a fault", member.key);
     }
     return 0;
 }

@@ -46,14 +46,14 @@ static int check_members(const struct place *place, const char *const *known)
     if (!json_object_is_type(place->object, json_type_object))
         return sim_error_text(place->ret_error, "%s: must be an object",
                               *place->path ? place->path : "the scenario");
-    json_object_object_foreach(place->object, name, value)
+    struct json_object_iter member;
+    json_object_object_foreachC(place->object, member)
     {
-        (void)value;
         const char *const *candidate = known;
-        while (*candidate && strcmp(*candidate, name) != 0)
+        while (*candidate && strcmp(*candidate, member.key) != 0)
             candidate++;
         if (!*candidate)
-            return wrong(place, name, "there is no such member");
+            return wrong(place, member.key, "there is no such member");
     }
     return 0;
 }
@@ -404,11 +404,12 @@ static int read_tags(const struct place *place, struct sim_service *service)
         return 0;
     if (r < 0)
         return wrong(place, "tags", "must be an object");
-    json_object_object_foreach(tags, key, value)
+    struct json_object_iter member;
+    json_object_object_foreachC(tags, member)
     {
-        if (!json_object_is_type(value, json_type_string))
+        if (!json_object_is_type(member.val, json_type_string))
             return wrong(place, "tags", "values must be strings");
-        r = sim_service_set_tag(service, key, json_object_get_string(value));
+        r = sim_service_set_tag(service, member.key, json_object_get_string(member.val));
         if (r < 0)
             return r == -E2BIG ? wrong(place, "tags", "are too many") : r;
     }

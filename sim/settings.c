@@ -107,9 +107,10 @@ static int parse_bucket(struct sim *sim, const char *operation, struct json_obje
 static int parse_throttle(struct sim *sim, struct json_object *value, char **ret_error)
 {
     if (json_object_is_type(value, json_type_object)) {
-        json_object_object_foreach(value, operation, bucket)
+        struct json_object_iter member;
+        json_object_object_foreachC(value, member)
         {
-            int r = parse_bucket(sim, operation, bucket, ret_error);
+            int r = parse_bucket(sim, member.key, member.val, ret_error);
             if (r < 0)
                 return r;
         }
@@ -141,11 +142,13 @@ static int parse_number(struct sim *sim, const char *name, struct json_object *o
 
 int sim_settings_parse(struct sim *sim, struct json_object *object, char **ret_error)
 {
-    json_object_object_foreach(object, name, value)
+    struct json_object_iter member;
+    json_object_object_foreachC(object, member)
     {
+        const char *name = member.key;
         int r;
         if (strcmp(name, "throttle") == 0) {
-            r = parse_throttle(sim, value, ret_error);
+            r = parse_throttle(sim, member.val, ret_error);
         } else if (strcmp(name, "verify_signatures") == 0) {
             r = json_get_bool(object, name, &sim->settings.verify_signatures);
             if (r < 0)

@@ -108,10 +108,11 @@ static void spoil_types(struct sim_response *response)
         return;
     }
     struct json_object *spoilt = json_object_new_object();
-    json_object_object_foreach(object, name, value)
+    struct json_object_iter member;
+    json_object_object_foreachC(object, member)
     {
         struct json_object *other;
-        switch (json_object_get_type(value)) {
+        switch (json_object_get_type(member.val)) {
         case json_type_array:
             other = json_object_new_string("nothing");
             break;
@@ -121,7 +122,7 @@ static void spoil_types(struct sim_response *response)
         default:
             other = json_object_new_array();
         }
-        if (!spoilt || sim_json_add(spoilt, name, other) < 0) {
+        if (!spoilt || sim_json_add(spoilt, member.key, other) < 0) {
             json_object_put(spoilt);
             spoilt = NULL;
             break;
