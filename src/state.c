@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -64,6 +65,7 @@ static size_t find_index(const struct state *state, const char *name)
 {
     size_t i = 0;
 
+    assert(state->environments || state->n_environments == 0);
     while (i < state->n_environments && strcmp(state->environments[i].name, name) != 0)
         i++;
     return i;

@@ -77,6 +77,8 @@ step "SigV4: against botocore's signer" \
     "$python" tests/compat/test_sigv4_botocore.py --program build/sigv4 --count 10000
 step "SigV4: the program" \
     "$python" tests/compat/test_sigv4_program.py --program build/sigv4
+step "simulated AWS: the program" \
+    "$python" tests/compat/test_sim_program.py --program build/provisionerd-sim
 step "simulated AWS: driven by botocore" \
     "$python" tests/compat/test_sim_botocore.py --program build/provisionerd-sim
 step "simulated AWS: driven by the AWS CLI" \
