@@ -346,6 +346,8 @@ enum sim_fault_kind {
     SIM_FAULT_STALL,
     SIM_FAULT_TRICKLE,
     SIM_FAULT_TRUNCATE,
+    SIM_FAULT_DUPLICATE, /* the body twice */
+    SIM_FAULT_REORDER,   /* members and elements the other way round: valid, and as true */
     SIM_FAULT_GARBAGE,
     SIM_FAULT_ERROR_IN_200,
     SIM_FAULT_WRONG_CONTENT_LENGTH,
@@ -491,6 +493,15 @@ void sim_container_handle(struct sim *sim, struct wall now, const struct sim_req
 void sim_admin_handle(struct sim *sim, struct wall now, const struct sim_request *request,
                       struct sim_response *ret);
 
+/*
+ * For tests that judge: told of every API call that reaches an operation or is refused before it.
+ * First, with response NULL, when the operation is about to act; then with its answer, as it will
+ * travel. A call that is refused is told of once, with its answer. Nothing may be changed by it.
+ */
+typedef void sim_observe_fn(void *userdata, const struct sim_call *call,
+                            const struct sim_response *response);
+void sim_set_observer(struct sim *sim, sim_observe_fn *observe, void *userdata);
+
 /* Requests and responses */
 
 /* The first of that name, without regard to case; NULL if there is none. */
@@ -556,6 +567,9 @@ struct sim {
     struct sim_call_record *history; /* a ring of settings.history_max */
     size_t history_allocated;
     uint64_t history_newest, history_oldest;
+
+    sim_observe_fn *observe;
+    void *observe_userdata;
 
     int64_t clock_offset_ms; /* of AWS's clock to ours; a front adds it to what it passes in */
     uint64_t seed;

@@ -291,6 +291,19 @@ static void release(struct exchange *exchange)
     json_object_put(exchange->parameters);
 }
 
+void sim_set_observer(struct sim *sim, sim_observe_fn *observe, void *userdata)
+{
+    sim->observe = observe;
+    sim->observe_userdata = userdata;
+}
+
+static void tell_observer(const struct exchange *exchange, const struct sim_response *response)
+{
+    const struct sim *sim = exchange->sim;
+    if (sim->observe)
+        sim->observe(sim->observe_userdata, &exchange->call, response);
+}
+
 void sim_protocol_handle(struct sim *sim, struct wall now, const struct sim_request *request,
                          struct sim_response *ret)
 {
@@ -307,8 +320,10 @@ void sim_protocol_handle(struct sim *sim, struct wall now, const struct sim_requ
     sim_uuid(sim, call->request_id);
 
     int r = admit(&exchange, ret, &answered);
-    if (r == 0)
+    if (r == 0) {
+        tell_observer(&exchange, NULL);
         r = exchange.operation->run(sim, call);
+    }
     if (r < 0) {
         (void)sim_refuse(call, "InternalFailure", "The simulated AWS is in trouble: error %d", -r);
         call->error_status = 500;
@@ -321,6 +336,7 @@ void sim_protocol_handle(struct sim *sim, struct wall now, const struct sim_requ
     if (!answered)
         spoil_answer(&exchange, ret);
     sim_response_finish(sim, call, ret);
+    tell_observer(&exchange, ret);
     remember(&exchange, ret);
     release(&exchange);
 }

@@ -134,6 +134,66 @@ static void spoil_types(struct sim_response *response)
     json_object_put(object);
 }
 
+static void repeat_body(struct sim_response *response)
+{
+    size_t size = response->body_size;
+    char *body = malloc(2 * size + 1);
+    if (body) {
+        memcpy(body, response->body, size);
+        memcpy(body + size, response->body, size);
+        body[2 * size] = '\0';
+    }
+    set_body(response, body, 2 * size);
+}
+
+/* The order of an array of strings or numbers may mean something; that of objects does not. */
+static struct json_object *reversed(struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_array))
+        return json_object_get(value);
+    struct json_object *array = json_object_new_array();
+    for (size_t i = json_object_array_length(value); array && i-- > 0;) {
+        struct json_object *element = json_object_array_get_idx(value, i);
+        if (sim_json_append(array, json_object_get(element)) < 0) {
+            json_object_put(array);
+            array = NULL;
+        }
+    }
+    return array;
+}
+
+/* Members of the object from the last to the first. 0 or -ENOMEM. */
+static int reverse_members(struct json_object_iterator *at, const struct json_object_iterator *end,
+                           struct json_object *to)
+{
+    if (json_object_iter_equal(at, end))
+        return 0;
+    const char *name = json_object_iter_peek_name(at);
+    struct json_object *value = json_object_iter_peek_value(at);
+    json_object_iter_next(at);
+    int r = reverse_members(at, end, to);
+    return r < 0 ? r : sim_json_add(to, name, reversed(value));
+}
+
+static void reorder_body(struct sim_response *response)
+{
+    struct json_object *object = NULL;
+    if (json_parse(response->body, response->body_size, &object) < 0 ||
+        !json_object_is_type(object, json_type_object)) {
+        json_object_put(object);
+        return;
+    }
+    struct json_object *other = json_object_new_object();
+    struct json_object_iterator at = json_object_iter_begin(object),
+                                end = json_object_iter_end(object);
+    const char *text = other && reverse_members(&at, &end, other) == 0
+                           ? json_object_to_json_string_ext(other, JSON_C_TO_STRING_PLAIN)
+                           : NULL;
+    set_body_text(response, text ? text : "");
+    json_object_put(other);
+    json_object_put(object);
+}
+
 /* {"padding":"xxxx...": valid, only too long. */
 static void make_huge(struct sim_response *response, int64_t bytes)
 {
@@ -176,6 +236,12 @@ void sim_fault_spoil(struct sim *sim, enum sim_fault_kind kind, int64_t value,
     case SIM_FAULT_TRUNCATE:
         response->body_size /= 2;
         response->body[response->body_size] = '\0';
+        break;
+    case SIM_FAULT_DUPLICATE:
+        repeat_body(response);
+        break;
+    case SIM_FAULT_REORDER:
+        reorder_body(response);
         break;
     case SIM_FAULT_GARBAGE:
         set_body_text(response, "<!DOCTYPE html><p>We'll be back \xff\xfe soon");

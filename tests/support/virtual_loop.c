@@ -331,6 +331,17 @@ void virtual_loop_run_for(struct loop *loop, int64_t duration_ms)
         advance_to(loop, end);
 }
 
+bool virtual_loop_step(struct loop *loop, int64_t duration_ms)
+{
+    struct mono end = mono_add(loop->mono, duration_ms);
+
+    if (step(loop, end))
+        return true;
+    if (!loop->exited)
+        advance_to(loop, end);
+    return false;
+}
+
 void virtual_loop_run_until_idle(struct loop *loop)
 {
     while (step(loop, MONO_FOREVER))

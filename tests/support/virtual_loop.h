@@ -48,6 +48,10 @@ void virtual_loop_run_for(struct loop *loop, int64_t duration_ms);
 /* Fires until no timer is armed, or loop_exit(). For what comes to an end by itself. */
 void virtual_loop_run_until_idle(struct loop *loop);
 
+/* Fires the next callback that is due within duration_ms, alone. Returns whether there was one; if
+ * not, the time has passed. For whoever must look at the world after each. */
+bool virtual_loop_step(struct loop *loop, int64_t duration_ms);
+
 /* When the next timer is due: possibly past; MONO_FOREVER if none is armed. */
 struct mono virtual_loop_next(struct loop *loop);
 

@@ -138,6 +138,21 @@ static void bodies_are_spoilt(void **state)
     assert_int_equal(world.response.body_size, whole / 2);
     assert_null(world.answer);
 
+    world_fault(&world, SIM_FAULT_DUPLICATE, NULL, 0);
+    search(&world);
+    assert_int_equal(world.response.body_size, 2 * whole);
+    assert_null(world.answer);
+
+    world_fault(&world, SIM_FAULT_REORDER, NULL, 0);
+    world_call(&world, "ecs", "DescribeServices",
+               "{'cluster': 'staging', 'services': ['api', 'no-such']}");
+    assert_string_equal(world_text(&world, "services.0.serviceName"), "api");
+    assert_string_equal(world_text(&world, "failures.0.reason"), "MISSING");
+    assert_true(strstr(world.response.body, "failures") < strstr(world.response.body, "services"));
+    world_fault(&world, SIM_FAULT_REORDER, NULL, 0);
+    search(&world);
+    assert_string_equal(world_text(&world, "events.2.message"), "a");
+
     world_fault(&world, SIM_FAULT_GARBAGE, NULL, 0);
     search(&world);
     assert_int_equal(world.status, 200);
