@@ -333,7 +333,7 @@ void sim_protocol_handle(struct sim *sim, struct wall now, const struct sim_requ
         ret->status = 500;
     }
     (void)sim_response_add_header(ret, "x-amzn-RequestId", call->request_id);
-    if (!answered)
+    if (!answered && ret->body)
         spoil_answer(&exchange, ret);
     sim_response_finish(sim, call, ret);
     tell_observer(&exchange, ret);

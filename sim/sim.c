@@ -112,7 +112,8 @@ static void handle_endpoint(struct sim *sim, struct wall now, const struct sim_r
             ret->delivery = SIM_REFUSE;
     } else {
         handle(sim, now, request, ret);
-        if (sim_fault_fires_among(sim, &call, SIM_FAULT_RESET, SIM_FAULT_DEEP, &kind, &value))
+        if (ret->body &&
+            sim_fault_fires_among(sim, &call, SIM_FAULT_RESET, SIM_FAULT_DEEP, &kind, &value))
             sim_fault_spoil(sim, kind, value, ret);
     }
     sim_response_finish(sim, &call, ret);

@@ -170,6 +170,26 @@ static void bodies_are_spoilt(void **state)
     world_call(&world, "logs", "DescribeLogGroups", "{'limit': 1, 'logGroupNamePrefix': '/zz'}");
     assert_string_equal(world_text(&world, "logGroups"), "nothing");
 
+    world_fault(&world, SIM_FAULT_WRONG_TYPES, NULL, 0);
+    world_call(&world, "logs", "StartQuery",
+               "{'logGroupName': '/g', 'startTime': 1772374000, 'endTime': 1772374805, "
+               "'queryString': 'limit 1'}");
+    assert_int_equal(world_number(&world, "queryId"), 42);
+    world_fault(&world, SIM_FAULT_WRONG_TYPES, "UpdateService", 0);
+    world_call(&world, "ecs", "UpdateService",
+               "{'cluster': 'staging', 'service': 'api', 'desiredCount': 2}");
+    assert_int_equal(world_length(&world, "service"), 0);
+
+    world_fault(&world, SIM_FAULT_DUPLICATE, NULL, 0);
+    search(&world);
+    assert_int_equal(world.response.body_size, 2 * whole);
+    assert_null(world.answer);
+
+    world_fault(&world, SIM_FAULT_REORDER, NULL, 0);
+    search(&world);
+    assert_int_equal(world.response.body_size, whole);
+    assert_string_equal(world_text(&world, "events.0.message"), "c");
+
     world_fault(&world, SIM_FAULT_HUGE, NULL, 1000000);
     search(&world);
     assert_true(world.response.body_size > 1000000);
