@@ -83,6 +83,7 @@ static int fall_asleep(struct environment *environment, const struct policy_deci
 {
     struct policy_observation *observation = &environment->observation;
     size_t n = n_services(environment);
+    bool is_again = observation->wanted == POLICY_ASLEEP; /* some could not be put to sleep yet */
     char counts[COUNTS_TEXT_MAX];
 
     _cleanup_free_ struct policy_service *before = calloc(n, sizeof(*before));
@@ -113,6 +114,8 @@ static int fall_asleep(struct environment *environment, const struct policy_deci
     environment->is_settled = false;
     environment->last_stay = POLICY_CHECKING;
 
+    if (is_again)
+        return 0;
     struct audit_facts facts = environment_facts(environment, decision);
     facts.counts = environment_counts_text(environment, COUNTS_RECORDED, counts);
     audit_sleep(environment->config, &facts);

@@ -26,7 +26,7 @@ static void describe(char text[static TEXT_MAX], enum aws_operation operation, c
         snprintf(
             text + n, TEXT_MAX - (size_t)n,
             "; the role's policy needs {\"Effect\": \"Allow\", \"Action\": \"%s\", \"Resource\": "
-            "...%s}",
+            "\"%s\"}",
             aws_operation_action(operation), resource);
     else if (error->kind == AWS_ERROR_NOT_FOUND)
         snprintf(text + n, TEXT_MAX - (size_t)n, " (%s)", resource);

@@ -99,9 +99,22 @@ static void look_trouble(struct environment *environment, size_t index,
                   LOGS_FILTER_LOG_EVENTS, resource, error);
 }
 
+/* The time range was reckoned by a clock that has since been corrected: it was another one. */
+static bool clock_moved(const struct environment *environment,
+                        const struct policy_evidence *evidence)
+{
+    int64_t difference_ms = wall_since(now_wall(environment), evidence->began_at) -
+                            mono_since(now_mono(environment), evidence->began);
+
+    return difference_ms > POLICY_CLOCK_TOLERANCE_MS || difference_ms < -POLICY_CLOCK_TOLERANCE_MS;
+}
+
 static void end_look(struct environment *environment)
 {
     struct policy_evidence *look = &environment->observation.look;
+
+    if (clock_moved(environment, look))
+        environment->look_exhausted = false;
     enum policy_finding finding = environment->look_matched     ? POLICY_MATCH
                                   : environment->look_exhausted ? POLICY_NO_MATCH
                                                                 : POLICY_UNKNOWN;
