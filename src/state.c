@@ -108,6 +108,7 @@ int state_put(struct state *state, const struct state_environment *environment)
         state->environments = larger;
         state->n_environments++;
     }
+    assert(state->environments);
     state->environments[i] = copy;
     return 0;
 }
@@ -159,38 +160,48 @@ static int read_service(struct json_object *object, struct state_service *ret)
 
 static int read_environment(struct json_object *object, struct state_environment *ret)
 {
-    struct state_environment environment = {0};
     struct json_object *services;
     const char *name, *cluster, *wanted;
+    struct wall since, acted_at, last_activity;
     int r;
 
     if ((r = json_get_string(object, "name", &name)) < 0 ||
         (r = json_get_string(object, "cluster", &cluster)) < 0 ||
         (r = json_get_string(object, "wanted", &wanted)) < 0 ||
         (r = json_get_array(object, "services", &services)) < 0 ||
-        (r = read_moment(object, "since", &environment.since)) < 0 ||
-        (r = read_moment(object, "acted_at", &environment.acted_at)) < 0 ||
-        (r = read_moment(object, "last_activity", &environment.last_activity)) < 0)
+        (r = read_moment(object, "since", &since)) < 0 ||
+        (r = read_moment(object, "acted_at", &acted_at)) < 0 ||
+        (r = read_moment(object, "last_activity", &last_activity)) < 0)
         return r;
 
-    environment.asleep = strcmp(wanted, "asleep") == 0;
-    if (!environment.asleep && strcmp(wanted, "awake") != 0)
+    if (strcmp(wanted, "asleep") != 0 && strcmp(wanted, "awake") != 0)
         return -EBADMSG;
 
     size_t n_services = json_object_array_length(services);
-    environment.name = strdup(name);
-    environment.cluster = strdup(cluster);
-    environment.services = calloc(n_services + 1, sizeof(*environment.services));
-    r = environment.name && environment.cluster && environment.services ? 0 : -ENOMEM;
-    for (size_t i = 0; r == 0 && i < n_services; i++) {
+    struct state_environment environment = {
+        .name = strdup(name),
+        .cluster = strdup(cluster),
+        .asleep = strcmp(wanted, "asleep") == 0,
+        .since = since,
+        .acted_at = acted_at,
+        .last_activity = last_activity,
+        .services = calloc(n_services + 1, sizeof(*environment.services)),
+    };
+    r = -ENOMEM;
+    if (!environment.name || !environment.cluster || !environment.services)
+        goto fail;
+    for (; environment.n_services < n_services; environment.n_services++) {
+        size_t i = environment.n_services;
+
         r = read_service(json_object_array_get_idx(services, i), &environment.services[i]);
-        if (r == 0)
-            environment.n_services++;
+        if (r < 0)
+            goto fail;
     }
-    if (r < 0)
-        state_environment_clear(&environment);
-    else
-        *ret = environment;
+    *ret = environment;
+    return 0;
+
+fail:
+    state_environment_clear(&environment);
     return r;
 }
 
