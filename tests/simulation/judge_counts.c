@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* Which services, and to which counts: S4 and S5. */
+#include <string.h>
+
+#include "src/cleanup.h"
+#include "tests/simulation/judge.h"
+
+/* --- the true counts -------------------------------------------------------------------------------- */
+
+static struct judge_held *held_at(struct judge_service *service, size_t ago)
+{
+    return &service->held[(service->n_held - 1 - ago) % JUDGE_HELD_KEPT];
+}
+
+/* The true count has become another. */
+static void hold(struct judge_service *service, int64_t count, struct wall since)
+{
+    service->held[service->n_held++ % JUDGE_HELD_KEPT] =
+        (struct judge_held){.since = since, .count = count};
+    if (count > 0)
+        service->is_owed = false;
+}
+
+/* It was that count at some moment since `since`. */
+static bool was_held(struct judge_service *service, int64_t count, struct wall since)
+{
+    size_t kept = service->n_held < JUDGE_HELD_KEPT ? service->n_held : JUDGE_HELD_KEPT;
+
+    for (size_t i = 0; i < kept; i++) {
+        if (held_at(service, i)->count == count)
+            return true;
+        if (held_at(service, i)->since.ms < since.ms)
+            break; /* the ones before it ended before */
+    }
+    return false;
+}
+
+void judge_take_counts(struct judge *judge, struct judge_environment *environment)
+{
+    struct world_environment *world = environment->world;
+
+    for (size_t i = 0; i < world->n_services; i++) {
+        struct judge_service *service = &environment->services[i];
+        struct sim_service_truth truth;
+        bool is_there = world->services[i].is_named &&
+                        simulation_truth(judge->simulation, world, &world->services[i], &truth);
+
+        if (!is_there) {
+            service->is_owed = false; /* a service that is not there is owed nothing */
+            continue;
+        }
+        if (truth.status != SIM_ACTIVE)
+            service->is_owed = false;
+        if (service->n_held == 0) {
+            hold(service, truth.desired, truth.changed);
+            continue;
+        }
+        if (held_at(service, 0)->count == truth.desired)
+            continue;
+        hold(service, truth.desired, truth.changed);
+        service->scaled = truth.changed;
+        if (truth.desired == 0 && environment->demand.is_adoption)
+            environment->demand.is_made = false; /* taken back, perhaps before it could be seen */
+        if (environment->is_asleep && truth.desired > 0 && world->is_configured &&
+            world->rules.adopt)
+            judge_demand_adoption(judge, environment, truth.changed);
+    }
+}
+
+const struct world_service *judge_find_owed(const struct judge_environment *environment)
+{
+    for (size_t i = 0; i < environment->world->n_services; i++) {
+        const struct world_service *service = &environment->world->services[i];
+
+        if (environment->services[i].is_owed && service->configured_count != 0)
+            return service;
+    }
+    return NULL;
+}
+
+/* --- what may be given back ------------------------------------------------------------------------- */
+
+static bool is_allowed(const struct judge_service *service, int64_t count)
+{
+    for (size_t i = 0; i < service->n_counts; i++)
+        if (service->counts[i] == count)
+            return true;
+    return false;
+}
+
+static void allow(struct judge_service *service, int64_t count)
+{
+    if (count > 0 && !is_allowed(service, count) && service->n_counts < JUDGE_COUNTS_MAX)
+        service->counts[service->n_counts++] = count;
+}
+
+/* A new sleep begins: what an earlier one has given back is settled. */
+static void begin_sleep(struct judge_environment *environment)
+{
+    environment->sleep++;
+    for (size_t i = 0; i < environment->world->n_services; i++)
+        if (!environment->services[i].is_owed)
+            environment->services[i].n_counts = 0;
+}
+
+static void record_sleep(struct judge *judge, struct judge_environment *environment,
+                         struct judge_service *service, struct wall now)
+{
+    const struct judge_shown *shown = judge_shown_by(service, now);
+    int64_t before = judge->count_before;
+
+    if (!environment->is_asleep)
+        begin_sleep(environment);
+    environment->is_asleep = true;
+    environment->slept = now;
+    if (before > 0 && service->sleep != environment->sleep)
+        service->n_counts = 0;
+    service->sleep = environment->sleep;
+    allow(service, before);
+    if (shown && !shown->is_missing)
+        allow(service, shown->desired);
+    if (wall_is_set(service->written) &&
+        wall_since(now, service->written) < JUDGE_STALE_MS + JUDGE_GAP_MS)
+        allow(service, service->written_count);
+    service->is_owed = service->is_owed || before > 0;
+}
+
+void judge_record_update(struct judge *judge, struct judge_environment *environment,
+                         struct world_service *service, int64_t desired, struct wall now)
+{
+    struct judge_service *its = judge_service_of(environment, service);
+
+    if (desired == 0) {
+        record_sleep(judge, environment, its, now);
+    } else {
+        if (environment->is_asleep)
+            environment->waking = now;
+        environment->is_asleep = false;
+    }
+    if (its->n_held == 0 || held_at(its, 0)->count != desired)
+        hold(its, desired, now);
+    its->written = now;
+    its->written_count = desired;
+    if (desired > 0)
+        return;
+    /* What was there to be read but excused must wake it, now that it sleeps. */
+    struct judge_activity activity[16];
+    size_t n = judge_find_activity(judge, environment, now.ms - environment->world->rules.window_ms,
+                                   now, activity, ARRAY_LENGTH(activity));
+    for (size_t i = 0; i < n; i++)
+        judge_demand_wake(judge, environment, activity[i]);
+}
+
+/* --- a wake ------------------------------------------------------------------------------------------ */
+
+/* Whether the daemon was shown, in time, that somebody else had scaled it. */
+static bool was_shown(const struct judge_service *service, struct wall now)
+{
+    const struct judge_shown *shown = judge_shown_by(service, wall_add(now, -JUDGE_GAP_MS));
+    struct wall clear =
+        wall_add(judge_later(service->scaled, service->written), JUDGE_STALE_MS + JUDGE_GAP_MS);
+
+    return shown && shown->asked.ms > clear.ms && !shown->is_missing && shown->desired > 0;
+}
+
+void judge_wake(struct judge *judge, struct judge_environment *environment,
+                struct world_service *service, int64_t desired, struct wall now)
+{
+    struct judge_service *its = judge_service_of(environment, service);
+    int64_t before = judge->count_before;
+
+    if (desired == before)
+        return; /* nothing changes */
+    if (before > 0 && was_shown(its, now)) {
+        judge_report(judge, "S5", environment,
+                     "UpdateService of %s to %lld takes away the %lld that somebody gave it",
+                     service->name, (long long)desired, (long long)before);
+        return;
+    }
+    if (service->configured_count >= 0 && desired == service->configured_count)
+        return;
+    if (service->configured_count < 0 &&
+        (is_allowed(its, desired) || was_held(its, desired, wall_add(now, -JUDGE_DISTRUST_MS))))
+        return;
+    if (its->n_counts > 0)
+        judge_report(judge, "S5", environment,
+                     "UpdateService of %s to %lld, and it had %lld before it was put to sleep",
+                     service->name, (long long)desired, (long long)its->counts[0]);
+    else
+        judge_report(judge, "S4", environment,
+                     "UpdateService of %s to %lld: neither recorded nor configured", service->name,
+                     (long long)desired);
+}

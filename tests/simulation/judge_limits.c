@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include <malloc.h>
+#include <string.h>
+
+#include "src/cleanup.h"
+#include "tests/simulation/judge.h"
+#include "tests/support/virtual_loop.h"
+
+/* --- S6 --------------------------------------------------------------------------------------------- */
+
+void judge_secrets(struct judge *judge, const char *where, const void *bytes, size_t size)
+{
+    for (size_t i = 0; i < judge->simulation->n_secrets; i++) {
+        const char *secret = judge->simulation->secrets[i];
+
+        if (memmem(bytes, size, secret, strlen(secret)))
+            judge_report(judge, "S6", NULL, "a secret (%zu bytes, %.4s...) in %s: %.200s",
+                         strlen(secret), secret, where, (const char *)bytes);
+    }
+}
+
+/* --- R1 --------------------------------------------------------------------------------------------- */
+
+/*
+ * What AWS grants an account. CloudWatch Logs: so many a second, and nothing saved up ("CloudWatch
+ * Logs quotas"; the smaller ones of those that differ by region). Amazon ECS: token buckets ("Request
+ * throttling for the Amazon ECS API").
+ */
+static const struct {
+    const char *operation;
+    int rate;
+    int burst; /* 0: no bucket, no more than `rate` in any second */
+} GRANTED[JUDGE_OPERATIONS_MAX] = {
+    {"FilterLogEvents", 5, 0}, {"StartQuery", 5, 0},         {"GetQueryResults", 5, 0},
+    {"StopQuery", 5, 0},       {"DescribeServices", 20, 50}, {"UpdateService", 5, 50},
+};
+
+void judge_budgets_reset(struct judge *judge)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(GRANTED); i++)
+        judge->budgets[i] = (struct judge_budget){.tokens = GRANTED[i].burst, .filled = WALL_NEVER};
+}
+
+static void count_in_second(struct judge *judge, size_t operation, struct wall now)
+{
+    struct judge_budget *budget = &judge->budgets[operation];
+    size_t rate = (size_t)GRANTED[operation].rate;
+
+    /* The one that was `rate` requests ago must be a second past. */
+    if (budget->n_recent >= rate &&
+        wall_since(now, budget->recent[(budget->n_recent - rate) % JUDGE_RECENT_KEPT]) <
+            MS_PER_SECOND)
+        judge_report(judge, "R1", NULL, "more than %zu requests of %s within a second", rate,
+                     GRANTED[operation].operation);
+    budget->recent[budget->n_recent++ % JUDGE_RECENT_KEPT] = now;
+}
+
+static void take_token(struct judge *judge, size_t operation, struct wall now)
+{
+    struct judge_budget *budget = &judge->budgets[operation];
+
+    if (wall_is_set(budget->filled))
+        budget->tokens += GRANTED[operation].rate * (double)wall_since(now, budget->filled) /
+                          (double)MS_PER_SECOND;
+    if (budget->tokens > GRANTED[operation].burst)
+        budget->tokens = GRANTED[operation].burst;
+    budget->filled = now;
+    budget->tokens -= 1;
+    if (budget->tokens < 0)
+        judge_report(judge, "R1", NULL, "more requests of %s than %d, and %d a second",
+                     GRANTED[operation].operation, GRANTED[operation].burst,
+                     GRANTED[operation].rate);
+}
+
+void judge_count_request(struct judge *judge, const struct world_call *call)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(GRANTED); i++) {
+        if (strcmp(call->operation, GRANTED[i].operation) != 0)
+            continue;
+        if (GRANTED[i].burst > 0)
+            take_token(judge, i, call->now);
+        else
+            count_in_second(judge, i, call->now);
+    }
+}
+
+/* --- R2 --------------------------------------------------------------------------------------------- */
+
+#define WEIGHING_INTERVAL_MS (1 * MS_PER_DAY)
+/* The daemon's own (lanes, credentials, sweep) and the world's. */
+#define TIMERS_BASE 64
+/* Of a call: its back-off, and its way to AWS; so many calls beside one a log group and service: the
+ * query's, the description's, and StopQuery's of those given up lately. */
+#define TIMERS_OF_CALL 2
+#define CALLS_OF_ENVIRONMENT 8
+/* After a day everything has happened once; from then on the heap must not grow but for what is
+ * under way just now. */
+#define WARM_UP_MS (1 * MS_PER_DAY)
+#define HEAP_SLACK_BYTES (4.0 * 1024 * 1024)
+#define HEAP_SLACK_OF_ENVIRONMENT (256.0 * 1024)
+
+static size_t timers_allowed(const struct judge *judge)
+{
+    size_t n = TIMERS_BASE;
+
+    for (size_t i = 0; i < judge->n_environments; i++) {
+        const struct world_environment *world = judge->environments[i].world;
+
+        n += 2 + TIMERS_OF_CALL * (world->n_services + world->n_log_groups + CALLS_OF_ENVIRONMENT);
+    }
+    return n;
+}
+
+/* What the model itself has grown by, as far as it grows with time: events, history, queries. */
+static double weight_of_model(const struct sim *sim)
+{
+    double weight = (double)(sim->history_allocated * sizeof(struct sim_call_record));
+
+    for (uint64_t n = sim_history_oldest(sim); n <= sim_history_newest(sim); n++) {
+        const struct sim_call_record *record = sim_history_get(sim, n);
+
+        weight +=
+            record ? (double)(strlen(record->operation) + strlen(record->parameters) + 48) : 0;
+    }
+    for (size_t i = 0; i < sim->n_log_groups; i++) {
+        const struct sim_log_group *group = sim->log_groups[i];
+
+        weight += (double)(group->events_allocated * sizeof(struct sim_event)) +
+                  (double)group->stored_bytes;
+    }
+    for (size_t i = 0; i < sim->n_queries; i++)
+        weight += 4096 + (double)strlen(sim->queries[i]->text);
+    return weight;
+}
+
+static size_t environments_configured(const struct judge *judge)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < judge->n_environments; i++)
+        n += judge->environments[i].world->is_configured;
+    return n;
+}
+
+static void weigh_heap(struct judge *judge, struct wall now)
+{
+    size_t n = environments_configured(judge);
+    double heap = (double)mallinfo2().uordblks + (double)mallinfo2().hblkhd -
+                  weight_of_model(judge->simulation->sim);
+
+    if (judge->heap_environments != n || wall_since(now, judge->born) < WARM_UP_MS ||
+        heap < judge->heap_baseline) {
+        judge->heap_environments = n;
+        judge->heap_baseline = heap;
+        return;
+    }
+    if (heap > judge->heap_baseline + HEAP_SLACK_BYTES +
+                   HEAP_SLACK_OF_ENVIRONMENT * (double)judge->n_environments)
+        judge_report(
+            judge, "R2", NULL,
+            "the heap has grown from %.0f to %.0f bytes, with %zu environments all the time",
+            judge->heap_baseline, heap, n);
+}
+
+void judge_weigh(struct judge *judge, struct wall now)
+{
+    size_t timers = virtual_loop_timers(judge->simulation->loop);
+
+    if (timers > timers_allowed(judge))
+        judge_report(judge, "R2", NULL, "%zu timers, and %zu would do for so many environments",
+                     timers, timers_allowed(judge));
+    if (now.ms < judge->next_weighing.ms)
+        return;
+    judge->next_weighing = wall_add(now, WEIGHING_INTERVAL_MS);
+    weigh_heap(judge, now);
+}

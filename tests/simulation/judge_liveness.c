@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* What must have happened by now: L1, L2 and L3. */
+#include "tests/simulation/judge.h"
+
+/* The rates that aws.c keeps to, in requests a second: a queue of all environments' searches, and of
+ * all services' updates, may be before ours. */
+#define SEARCHES_PER_SECOND 4
+#define UPDATES_PER_SECOND 5
+
+static bool is_calm(const struct judge *judge)
+{
+    return judge->simulation->calm_since.ms < SIM_FOREVER.ms;
+}
+
+/* All log groups of all environments at FilterLogEvents' rate: a round of looks. */
+static int64_t round_ms(const struct judge *judge)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < judge->n_environments; i++)
+        if (judge->environments[i].world->is_configured)
+            n += (int64_t)judge->environments[i].world->n_log_groups;
+    return n * MS_PER_SECOND / SEARCHES_PER_SECOND;
+}
+
+static int64_t updates_ms(const struct judge *judge)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < judge->n_environments; i++)
+        n += (int64_t)judge->environments[i].world->n_services;
+    return n * MS_PER_SECOND / UPDATES_PER_SECOND;
+}
+
+/* From one look to the next, to the answer, to the UpdateService. With more log groups than the rate
+ * allows for, a round takes longer than poll_interval; the one under way is to be waited for, too. */
+static int64_t wake_ms(const struct judge *judge, const struct judge_environment *environment)
+{
+    return environment->world->rules.poll_interval_ms + 2 * round_ms(judge) + updates_ms(judge) +
+           JUDGE_CALL_MS + 4 * judge->simulation->sim->settings.latency_ms;
+}
+
+/* When it was last in trouble, of whatever kind. */
+static struct wall trouble_ended(const struct judge *judge,
+                                 const struct judge_environment *environment)
+{
+    return judge_later(judge_later(judge->simulation->calm_since, environment->disturbed),
+                       environment->world->configured_since);
+}
+
+static bool has_its_log_groups(const struct judge *judge,
+                               const struct judge_environment *environment)
+{
+    for (size_t i = 0; i < environment->world->n_log_groups; i++) {
+        const struct judge_group *group =
+            judge_group_find(judge, environment->world->log_groups[i]);
+
+        if (!group || !group->group)
+            return false;
+    }
+    return true;
+}
+
+/* --- demands ---------------------------------------------------------------------------------------- */
+
+static void demand(struct judge_environment *environment, const struct judge_demand *demand)
+{
+    if (!environment->demand.is_made || demand->due.ms < environment->demand.due.ms)
+        environment->demand = *demand;
+}
+
+void judge_demand_wake(struct judge *judge, struct judge_environment *environment,
+                       struct judge_activity activity)
+{
+    const struct world_rules *rules = &environment->world->rules;
+    bool is_late = wall_since(activity.visible, activity.timestamp) > rules->lateness_ms;
+    struct wall since = judge_later(activity.visible, environment->slept);
+    int64_t allowed_ms = wake_ms(judge, environment) + (is_late ? rules->check_interval_ms : 0);
+
+    if (!environment->world->is_configured || !judge_find_owed(environment))
+        return;
+    struct judge_demand made = {
+        .is_made = true,
+        .since = since,
+        .due = wall_add(since, allowed_ms),
+        .void_from = wall_add(activity.timestamp, rules->window_ms - JUDGE_CLOCK_MS),
+        .allowed_ms = allowed_ms,
+        .what = is_late ? "late activity" : "activity",
+    };
+    if (made.due.ms < made.void_from.ms)
+        demand(environment, &made);
+}
+
+void judge_demand_adoption(struct judge *judge, struct judge_environment *environment,
+                           struct wall scaled)
+{
+    int64_t allowed_ms = wake_ms(judge, environment) + JUDGE_STALE_MS +
+                         environment->world->rules.poll_interval_awake_ms;
+    struct wall since = judge_later(scaled, wall_add(environment->slept, JUDGE_STALE_MS));
+
+    if (!judge_find_owed(environment))
+        return;
+    demand(environment, &(struct judge_demand){.is_made = true,
+                                               .since = since,
+                                               .due = wall_add(since, allowed_ms),
+                                               .void_from = SIM_FOREVER,
+                                               .allowed_ms = allowed_ms,
+                                               .is_adoption = true,
+                                               .what = "somebody's scaling up"});
+}
+
+void judge_demand_release(struct judge *judge, struct judge_environment *environment,
+                          struct wall now)
+{
+    int64_t allowed_ms = updates_ms(judge) + JUDGE_CALL_MS;
+
+    if (!judge_find_owed(environment))
+        return;
+    environment->demand = (struct judge_demand){.is_made = true,
+                                                .since = now,
+                                                .due = wall_add(now, allowed_ms),
+                                                .void_from = SIM_FOREVER,
+                                                .allowed_ms = allowed_ms,
+                                                .what = "removal"};
+}
+
+static void check_demand(struct judge *judge, struct judge_environment *environment,
+                         struct wall now)
+{
+    struct judge_demand *made = &environment->demand;
+    const struct world_service *owed = judge_find_owed(environment);
+    char moment[JUDGE_MOMENT_MAX];
+
+    if (!made->is_made)
+        return;
+    if (!owed) {
+        made->is_made = false;
+        return;
+    }
+    if (!is_calm(judge))
+        return;
+    struct wall recovered = wall_add(trouble_ended(judge, environment), JUDGE_RECOVERY_MS);
+    bool is_in_calm = recovered.ms <= made->since.ms;
+    struct wall due =
+        is_in_calm ? made->due : wall_add(judge_later(recovered, made->since), made->allowed_ms);
+    if (due.ms >= made->void_from.ms) {
+        made->is_made = false;
+        return;
+    }
+    if (now.ms > due.ms)
+        judge_report(
+            judge, is_in_calm ? "L1" : "L3", environment,
+            "service %s is still at 0; %s that could be known from %s on should have woken "
+            "it within %lld s",
+            owed->name, made->what, judge_moment(made->since, moment),
+            (long long)(made->allowed_ms / MS_PER_SECOND));
+}
+
+/* --- asleep when idle --------------------------------------------------------------------------------- */
+
+/* Something to put to sleep, and nothing that forbids it. */
+static const struct world_service *find_up(const struct judge *judge,
+                                           const struct judge_environment *environment)
+{
+    const struct world_service *up = NULL;
+
+    for (size_t i = 0; i < environment->world->n_services; i++) {
+        const struct world_service *service = &environment->world->services[i];
+        struct sim_service_truth truth;
+
+        if (!service->is_named && !service->is_always_on)
+            continue;
+        if (!simulation_truth(judge->simulation, environment->world, service, &truth))
+            return NULL; /* a service that is missing: stays awake */
+        if (service->is_always_on && (truth.status != SIM_ACTIVE || truth.running == 0))
+            return NULL;
+        bool is_theirs = environment->is_asleep && !environment->world->rules.adopt &&
+                         environment->services[i].scaled.ms > environment->slept.ms;
+        if (service->is_named && truth.status == SIM_ACTIVE && truth.desired > 0 && !is_theirs &&
+            sim_service_strategy(sim_service_find(
+                sim_cluster_find(judge->simulation->sim, environment->world->cluster),
+                service->name)) == SIM_REPLICA)
+            up = service;
+    }
+    return up;
+}
+
+static struct wall last_scaled(const struct judge_environment *environment)
+{
+    struct wall last = WALL_NEVER;
+
+    for (size_t i = 0; i < environment->world->n_services; i++)
+        last = judge_later(last, environment->services[i].scaled);
+    return last;
+}
+
+/* With silence = unknown: were there records for the last check to scan? */
+static bool has_records(const struct judge *judge, const struct judge_environment *environment,
+                        struct wall now)
+{
+    const struct world_rules *rules = &environment->world->rules;
+    int64_t margin_ms = rules->check_interval_ms + JUDGE_QUERY_MS + 2 * MS_PER_MINUTE;
+
+    for (size_t i = 0; i < environment->world->n_log_groups; i++) {
+        const struct sim_log_group *log =
+            judge_group_find(judge, environment->world->log_groups[i])->group;
+
+        for (size_t j = sim_events_lower_bound(log, now.ms - rules->window_ms - rules->lateness_ms);
+             j < log->n_events && log->events[j].timestamp_ms < now.ms - margin_ms; j++)
+            if (log->events[j].ingestion_ms < now.ms - margin_ms)
+                return true;
+    }
+    return false;
+}
+
+static void check_idle(struct judge *judge, struct judge_environment *environment, struct wall now)
+{
+    const struct world_rules *rules = &environment->world->rules;
+    char moment[JUDGE_MOMENT_MAX];
+
+    if (!is_calm(judge) || !environment->world->is_configured ||
+        !has_its_log_groups(judge, environment))
+        return;
+    int64_t notice_ms = JUDGE_STALE_MS + rules->poll_interval_awake_ms;
+    int64_t allowed_ms = rules->window_ms + rules->lateness_ms + rules->check_interval_ms +
+                         JUDGE_QUERY_MS + 2 * round_ms(judge) + updates_ms(judge) +
+                         judge->simulation->sim->settings.query_scheduled_ms +
+                         2 * judge->simulation->sim->settings.query_running_ms +
+                         8 * judge->simulation->sim->settings.latency_ms;
+    struct wall idle_since =
+        judge_later(environment->last_activity, wall_add(last_scaled(environment), notice_ms));
+    struct wall recovered = wall_add(trouble_ended(judge, environment), JUDGE_RECOVERY_MS);
+    struct wall due = wall_add(judge_later(idle_since, recovered), allowed_ms);
+
+    if (now.ms <= due.ms)
+        return;
+    const struct world_service *up = find_up(judge, environment);
+    if (!up || (rules->silence_is_unknown && !has_records(judge, environment, now)))
+        return;
+    judge_report(judge, recovered.ms > idle_since.ms ? "L3" : "L2", environment,
+                 "service %s is up, and it has been idle since %s", up->name,
+                 judge_moment(idle_since, moment));
+}
+
+void judge_liveness(struct judge *judge, struct judge_environment *environment, struct wall now)
+{
+    check_demand(judge, environment, now);
+    check_idle(judge, environment, now);
+}
