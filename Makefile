@@ -99,6 +99,13 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsupport.a $(BUILD)/libsim.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(SIM_LIBS) $(DAEMON_LIBS)
 
+# The judge of the simulation, without its world: the test is one.
+JUDGE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulation/judge*.c))
+$(BUILD)/unit/test_judge: $(BUILD)/tests/unit/test_judge.o $(JUDGE_OBJECTS) $(BUILD)/libsupport.a $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(SIM_LIBS) $(DAEMON_LIBS)
+
 # Tests of the real loop and transport: without the virtual ones.
 $(BUILD)/unit/test_real_%: $(BUILD)/tests/unit/test_real_%.o $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)

@@ -228,8 +228,12 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
                          2 * judge->simulation->sim->settings.query_running_ms +
                          8 * judge->simulation->sim->settings.latency_ms;
     struct wall idle_since =
-        judge_later(environment->last_activity, wall_add(last_scaled(environment), notice_ms));
+        judge_later(environment->last_activity, judge_later(judge->born, judge->started));
+    struct wall scaled = last_scaled(environment);
     struct wall recovered = wall_add(trouble_ended(judge, environment), JUDGE_RECOVERY_MS);
+
+    if (wall_is_set(scaled))
+        idle_since = judge_later(idle_since, wall_add(scaled, notice_ms));
     struct wall due = wall_add(judge_later(idle_since, recovered), allowed_ms);
 
     if (now.ms <= due.ms)
