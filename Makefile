@@ -106,6 +106,13 @@ $(BUILD)/unit/test_judge: $(BUILD)/tests/unit/test_judge.o $(JUDGE_OBJECTS) $(BU
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(SIM_LIBS) $(DAEMON_LIBS)
 
+# The daemon in simulated worlds (tests/simulation/): virtual time, the simulated AWS, a disk in memory.
+SIMULATION_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulation/*.c))
+
+$(BUILD)/simulate: $(SIMULATION_OBJECTS) $(BUILD)/libsupport.a $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS) $(DAEMON_LIBS)
+
 # Tests of the real loop and transport: without the virtual ones.
 $(BUILD)/unit/test_real_%: $(BUILD)/tests/unit/test_real_%.o $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)

@@ -34,6 +34,8 @@ struct daemon_instance;
 struct judge;
 struct memory_storage;
 struct plan;
+struct plan_item;
+struct trace;
 
 /* --- what the world holds ----------------------------------------------------------------------- */
 
@@ -42,6 +44,7 @@ struct world_service {
     int configured_count; /* "web = 2": woken to this; -1: to the count from before */
     bool is_named;        /* false: exists in the cluster, and the daemon must never touch it */
     bool is_always_on;
+    int usual_count; /* what it runs with in this world, as long as nobody scales it */
 };
 
 /* The rules of an environment, as they stand in its section of the INI. */
@@ -72,6 +75,10 @@ struct world_environment {
     bool is_configured;
     struct world_rules rules;
     struct wall configured_since; /* the last start or reload that changed the two above */
+
+    /* As the INI file stands, which the daemon has perhaps not read yet. */
+    bool is_in_ini;
+    struct world_rules ini_rules;
 
     /* Its counts are the people's affair from here on, until the daemon has seen it awake again:
      * the state was lost (corrupt file, lost disk). WALL_NEVER: not so. */
@@ -106,12 +113,36 @@ struct simulation {
 
     /* S6: none of these may be told or stored. Keys made on the way are added. */
     char *secrets[WORLD_SECRETS_MAX];
-    size_t n_secrets;
+    size_t n_secrets, next_secret;
 
     /* The first violation. */
     char *violation; /* NULL: none */
     char invariant[8];
     uint64_t n_steps;
+
+    /* The machinery's own. */
+    struct trace *trace;
+    uint64_t *fired;          /* by enum misfortune: how often each really happened */
+    struct plan_item **queue; /* a heap of items, by when they are due */
+    size_t n_queue;
+    unsigned n_troubles; /* in force */
+    int64_t late_ms;     /* log events can be read so much later, at most; 0: as usual */
+    int64_t disorder_ms; /* their timestamps are so far in the past, at most */
+    bool ini_is_broken;
+    struct wall restart_at; /* SIM_FOREVER: the daemon runs */
+    struct wall trim_at;
+    uint64_t spoilt_before; /* bodies, so far: told apart by what the last answer added */
+    uint64_t disk_draws;
+    uint64_t n_calls, n_sleeps, n_wakes;
+    struct death {
+        enum death_at { DEATH_NOWHERE, DEATH_STEP, DEATH_STORING, DEATH_SENDING } at;
+        int64_t countdown;
+        bool of_update;   /* DEATH_SENDING: counts UpdateService alone */
+        bool after;       /* DEATH_SENDING: the request goes out nonetheless */
+        bool takes_power; /* the machine goes down, not only the process */
+        int misfortune;   /* to be counted */
+    } death;
+    bool is_dying; /* the daemon is dead: nothing it does has an effect. Buried after the step */
 };
 
 struct wall simulation_now(const struct simulation *simulation);
