@@ -185,6 +185,10 @@ void judge_before_call(struct judge *judge, const struct world_call *call)
                      "UpdateService of %s, which is not one of its "
                      "services",
                      service->name);
+    else if (judge_is_untouchable(judge_service_of(environment, service), call->now))
+        judge_report(judge, "S4", environment,
+                     "UpdateService of %s, which was shown as a DAEMON or not ACTIVE",
+                     service->name);
     else if (desired == 0)
         judge_sleep(judge, environment, service, call->now);
     else

@@ -32,7 +32,8 @@
  *     without activity. What writes the log ran, as far as descriptions said; no named service was
  *     missing; with silence = unknown the query scanned at least one record.
  * S4  Only named services of configured environments; to 0, or to what S5 allows. One that is no
- *     longer configured is only woken.
+ *     longer configured is only woken. None that every description of the last JUDGE_GAP_MS, and the
+ *     one before them, showed as DAEMON or not ACTIVE.
  * S5  A wake gives a service its configured count, or the one from before the sleep: the true one at
  *     the act; or, as no read is fresher, the one that the last description had shown, or that the
  *     daemon itself had written within JUDGE_STALE_MS (its write is the better witness). So somebody
@@ -87,6 +88,7 @@ struct judge_shown {
     struct wall asked, arrives;
     int64_t desired, running;
     bool is_active, is_missing;
+    bool is_daemon; /* schedulingStrategy */
 };
 
 struct judge_held {
@@ -236,6 +238,8 @@ void judge_wake(struct judge *judge, struct judge_environment *environment,
                 struct world_service *service, int64_t desired, struct wall now);
 void judge_record_update(struct judge *judge, struct judge_environment *environment,
                          struct world_service *service, int64_t desired, struct wall now);
+/* Shown to be a DAEMON, or not ACTIVE, for so long that nobody acts in ignorance of it. */
+bool judge_is_untouchable(const struct judge_service *service, struct wall now);
 /* Looks at the true counts, for what somebody else has changed. */
 void judge_take_counts(struct judge *judge, struct judge_environment *environment);
 /* Whether a service is at 0 that must not be once the environment is awake. */

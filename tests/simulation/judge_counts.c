@@ -153,6 +153,24 @@ void judge_record_update(struct judge *judge, struct judge_environment *environm
 
 /* --- a wake ------------------------------------------------------------------------------------------ */
 
+bool judge_is_untouchable(const struct judge_service *service, struct wall now)
+{
+    size_t kept = service->n_shown < JUDGE_SHOWN_KEPT ? service->n_shown : JUDGE_SHOWN_KEPT;
+
+    for (size_t i = 1; i <= kept; i++) {
+        const struct judge_shown *shown =
+            &service->shown[(service->n_shown - i) % JUDGE_SHOWN_KEPT];
+
+        if (shown->arrives.ms >= now.ms)
+            continue;
+        if (shown->is_missing || (shown->is_active && !shown->is_daemon))
+            return false;
+        if (wall_since(now, shown->arrives) > JUDGE_GAP_MS)
+            return true;
+    }
+    return false;
+}
+
 /* Whether the daemon was shown, in time, that somebody else had scaled it. */
 static bool was_shown(const struct judge_service *service, struct wall now)
 {

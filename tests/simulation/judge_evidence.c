@@ -233,6 +233,9 @@ static void take_description(struct judge *judge, const struct world_call *call)
             (void)json_get_int(object, "runningCount", &shown.running);
             (void)json_get_string(object, "status", &status);
             shown.is_active = strcmp(status, "ACTIVE") == 0;
+            status = "";
+            (void)json_get_string(object, "schedulingStrategy", &status);
+            shown.is_daemon = strcmp(status, "DAEMON") == 0;
         }
         struct judge_service *its = judge_service_of(judge_environment_of(judge, world), service);
         its->shown[its->n_shown++ % JUDGE_SHOWN_KEPT] = shown;

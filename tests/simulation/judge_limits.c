@@ -10,10 +10,10 @@
 
 void judge_secrets(struct judge *judge, const char *where, const void *bytes, size_t size)
 {
-    for (size_t i = 0; i < judge->simulation->n_secrets; i++) {
+    for (size_t i = 0; i < WORLD_SECRETS_MAX; i++) {
         const char *secret = judge->simulation->secrets[i];
 
-        if (memmem(bytes, size, secret, strlen(secret)))
+        if (secret && memmem(bytes, size, secret, strlen(secret)))
             judge_report(judge, "S6", NULL, "a secret (%zu bytes, %.4s...) in %s: %.200s",
                          strlen(secret), secret, where, (const char *)bytes);
     }

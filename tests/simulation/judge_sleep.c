@@ -196,11 +196,13 @@ static const struct judge_activity *find_unexcused(const struct act *act,
         if (activity->timestamp.ms < window_from_ms)
             continue;
         for (size_t j = 0; witness && j < world->n_log_groups; j++) {
-            if (strcmp(world->log_groups[j], activity->group->name) != 0)
+            const struct judge_look *look = witness->looks[j];
+
+            if (!look || strcmp(world->log_groups[j], activity->group->name) != 0)
                 continue;
-            is_excused = activity->visible.ms > witness->looks[j]->began.ms ||
+            is_excused = activity->visible.ms > look->began.ms ||
                          (activity->visible.ms > witness->query->created.ms &&
-                          activity->timestamp.ms < witness->looks[j]->start_ms);
+                          activity->timestamp.ms < look->start_ms);
         }
         if (!is_excused)
             found = activity;
@@ -226,7 +228,7 @@ void judge_sleep(struct judge *judge, struct judge_environment *environment,
 {
     const struct world_rules *rules = &environment->world->rules;
     struct act act = {.judge = judge, .environment = environment, .service = service, .at = now};
-    struct witness witness = {.query = NULL};
+    struct witness witness = {.looks = {NULL}};
     char objection[OBJECTION_MAX] = "", moment[JUDGE_MOMENT_MAX], other[JUDGE_MOMENT_MAX];
 
     if (!environment->world->is_configured) {
