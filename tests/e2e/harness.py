@@ -313,14 +313,17 @@ def ini(sections):
     return "\n".join(lines)
 
 
-# A day, scaled down: seconds in place of minutes.
+# A day, scaled down: looks and checks are seconds apart. The window is not, unless the test is about
+# falling idle: what was not used before it began is idle at once, and what is woken stays so.
 QUICK = {
-    "window": "4s",
+    "window": "1h",
     "lateness": "0s",
     "check_interval": "2s",
     "poll_interval": "1s",
     "poll_interval_awake": "1s",
 }
+
+SHORT_WINDOW = {"window": "5s"}
 
 SERVED_QUICKLY = {
     "query_scheduled_ms": 50,
@@ -523,3 +526,10 @@ class Authority:
                               capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise AssertionError(f"openssl {arguments[0]}: {done.stderr}")
+
+
+def free_port():
+    """One that nobody listens on, at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

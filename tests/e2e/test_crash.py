@@ -66,7 +66,7 @@ class Crash(Story):
         self.sim.wait_for_counts(AWAKE)
 
     def kill_during_wake(self, n):
-        self.start(window="10s")
+        self.start(window="15s")
         self.fall_asleep()
         asleep = self.sim.mark()
         self.sim.fault("latency", "UpdateService", value=400)

@@ -67,7 +67,9 @@ class Many(Story):
                     "UpdateService": "updates"}
         names = ["looks", "queries", "results", "reads", "updates", "trickles", "lives"]
         self.start_sim(world(**clusters(names)))
-        self.write_config(environments(names))
+        environments_of_all = environments(names)
+        environments_of_all["lives"]["window"] = "6s"
+        self.write_config(environments_of_all)
         for operation, match in stalling.items():
             self.sim.fault("stall", operation, match=match)
         self.sim.fault("trickle", "DescribeServices", match="trickles")

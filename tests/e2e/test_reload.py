@@ -45,7 +45,7 @@ class Reload(Story):
 
     def test_says_what_has_changed(self):
         self.start()
-        self.write_config(window="6s")
+        self.write_config(window="50min")
         mark = self.daemon.reload()
         line = self.daemon.wait_for("reloaded the configuration: ", mark)
         self.assertIn("window", line)
@@ -54,7 +54,7 @@ class Reload(Story):
     def test_while_asleep_forgets_nothing(self):
         self.start()
         self.fall_asleep()
-        self.write_config(window="6s", services="web, worker, api")
+        self.write_config(window="50min", services="web, worker, api")
         mark = self.daemon.reload()
         self.daemon.wait_for("reloaded the configuration", mark)
         self.sim.wait_for_further("FilterLogEvents", 2)
@@ -67,7 +67,7 @@ class Reload(Story):
         self.sim.fault("query_never_ends", "StartQuery", count=1)
         self.start_daemon()
         self.sim.wait_for_calls("GetQueryResults", 2)
-        self.write_config(window="6s")
+        self.write_config(window="50min")
         self.daemon.reload()
         self.fall_asleep()
         self.wake_up()
@@ -79,7 +79,7 @@ class Reload(Story):
         self.sim.fault("latency", "UpdateService", value=700)
         self.start_daemon()
         self.sim.wait_for_calls("UpdateService", 1)
-        self.write_config(window="6s")
+        self.write_config(window="50min")
         self.daemon.reload()
         self.sim.wait_for_counts(ASLEEP)
         self.wake_up()
@@ -156,7 +156,7 @@ class Reload(Story):
     def test_many_in_a_row(self):
         self.start()
         for number in range(20):
-            self.write_config(window=f"{4 + number % 3}s")
+            self.write_config(window=f"{40 + number % 3}min")
             self.daemon.reload()
         self.fall_asleep()
         self.wake_up()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The main story and its variations: what sleeps, what wakes, and what does neither."""
 
-from harness import ASLEEP, AWAKE, KEYS, Authority, Story, eventually, services, world
+from harness import (ASLEEP, AWAKE, KEYS, SHORT_WINDOW, Authority, Story, eventually, services,
+                     world)
 
 SERVED = {"settings": {"ingestion_delay_ms": 300, "latency_ms": 5}}
 
@@ -9,7 +10,7 @@ SERVED = {"settings": {"ingestion_delay_ms": 300, "latency_ms": 5}}
 class MainStory(Story):
     def test_counts_go_to_zero_and_come_back_exactly(self):
         self.start_sim(world(**SERVED))
-        self.write_config()
+        self.write_config(**SHORT_WINDOW)
         self.assertTrue(self.sim.request())
         self.start_daemon()
         self.daemon.wait_for("found awake: api 2, worker 3, web 1")
@@ -42,7 +43,7 @@ class MainStory(Story):
             self.assertGreaterEqual(at, 0, f"{operation} is missing from {chain}")
 
     def test_it_goes_round_and_round(self):
-        self.start()
+        self.start(**SHORT_WINDOW)
         for _ in range(3):
             self.fall_asleep()
             self.wake_up()
@@ -61,7 +62,7 @@ class MainStory(Story):
 
     def test_traffic_keeps_it_awake_and_insights_is_not_even_asked(self):
         self.start_sim()
-        self.write_config(window="1h")
+        self.write_config()
         self.sim.put_event("GET /api/v1/orders", ago_ms=20 * 60 * 1000)
         self.start_daemon()
         self.daemon.wait_for("not put to sleep: last activity at")
@@ -71,7 +72,7 @@ class MainStory(Story):
 
     def test_insights_always_asks_at_every_check_and_finds_the_same(self):
         self.start_sim()
-        self.write_config(window="1h", insights="always")
+        self.write_config(insights="always")
         self.sim.put_event("GET /api/v1/orders", ago_ms=20 * 60 * 1000)
         self.start_daemon()
         self.sim.wait_for_further("StartQuery", 3)
@@ -141,8 +142,8 @@ class WhatIsActivity(Story):
 
     def test_a_match_among_partial_results_of_a_running_query(self):
         """An event just older than the window, seen by nobody but the query."""
-        self.start_sim(world(settings={"query_running_ms": 60000}))
-        self.write_config(window="4s", lateness="1h", check_interval="2s")
+        self.start_sim(world(settings={"query_running_ms": 4000}))
+        self.write_config(window="4s", lateness="1h")
         self.sim.put_event("GET /api/v1/orders", ago_ms=10 * 60 * 1000)
         self.start_daemon()
         self.daemon.wait_for("not put to sleep: activity found close to the window's edge")
@@ -227,7 +228,7 @@ class WhatSleeps(Story):
     test_somebody_who_scales_one_up_wakes_the_others.is_long = True
 
     def test_what_was_given_back_is_no_longer_owed(self):
-        self.start(window="1h", check_interval="2s")
+        self.start()
         self.sim.put_event("unrelated")
         self.fall_asleep()
         self.wake_up()

@@ -67,7 +67,7 @@ class Notify(Story):
     def test_a_reload(self):
         self.start_service()
         mark = self.systemd.wait_for("STATUS=")
-        self.write_config(window="6s")
+        self.write_config(window="50min")
         self.daemon.reload()
         self.assert_reloading_then_ready(mark)
         self.daemon.wait_for("reloaded the configuration: ")
