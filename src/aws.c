@@ -503,13 +503,10 @@ int aws_call(struct aws *aws, enum aws_operation operation, enum aws_priority pr
         .userdata = userdata,
     };
 
-    const char *body = json_object_to_json_string_ext(
-        parameters, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-    call->body = body ? strdup(body) : NULL;
-    if (!call->body)
+    int r = json_format(parameters, JSON_COMPACT, &call->body, &call->body_size);
+    if (r < 0)
         return -ENOMEM;
-    call->body_size = strlen(call->body);
-    int r = loop_timer_new(aws->loop, back_off_over, call, &call->back_off);
+    r = loop_timer_new(aws->loop, back_off_over, call, &call->back_off);
     if (r < 0)
         return -ENOMEM;
 

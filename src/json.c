@@ -7,101 +7,23 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "json/json_reader.h"
 
 /* Above it a double no longer holds every integer. */
 #define DOUBLE_EXACT_MAX 9007199254740992.0 /* 2^53 */
 
-DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-#define ESCAPED_NUL "\\u0000"
-#define ESCAPED_REPLACEMENT "\\ufffd"
-#define ESCAPE_LENGTH (sizeof(ESCAPED_NUL) - 1)
-
-/*
- * Looks for what json-c lets pass although it is no JSON: control characters (a NUL is json-c's end
- * of the text); and outside of strings single quotes, NaN and Infinity (nothing else holds a capital
- * N or I). Everything else is left to json-c. Counts the NULs written as escapes.
- */
-static bool passes_unnoticed(const char *text, size_t size, size_t *ret_nuls)
-{
-    bool in_string = false;
-
-    for (size_t i = 0; i < size; i++) {
-        char c = text[i];
-
-        if ((unsigned char)c < 0x20 && (in_string || !is_space(c)))
-            return true;
-        if (!in_string && (c == '\'' || c == 'N' || c == 'I'))
-            return true;
-        if (c == '"') {
-            in_string = !in_string;
-        } else if (in_string && c == '\\') {
-            if (size - i >= ESCAPE_LENGTH && memcmp(text + i, ESCAPED_NUL, ESCAPE_LENGTH) == 0)
-                ++*ret_nuls;
-            i++; /* an escaped quote does not end the string */
-        }
-    }
-    return false;
-}
-
-/* A copy in which U+FFFD stands for every escaped NUL: a C string would end there, and a log event
- * that holds one is an event like any other. */
-static char *replace_nuls(const char *text, size_t size)
-{
-    char *copy = malloc(size);
-
-    if (!copy)
-        return NULL;
-    memcpy(copy, text, size);
-    for (size_t i = 0; i + ESCAPE_LENGTH <= size; i++) {
-        if (copy[i] != '\\')
-            continue;
-        if (memcmp(copy + i, ESCAPED_NUL, ESCAPE_LENGTH) == 0)
-            memcpy(copy + i, ESCAPED_REPLACEMENT, ESCAPE_LENGTH);
-        i++;
-    }
-    return copy;
-}
-
 int json_parse(const char *text, size_t size, struct json_object **ret)
 {
-    _cleanup_(json_tokener_free) struct json_tokener *tokener = NULL;
-    _cleanup_free_ char *copy = NULL;
     struct json_object *object;
-    size_t nuls = 0;
+    int r;
 
-    /* json-c counts in int; and its strict mode takes white space at the end for trailing bytes. */
-    while (size > 0 && is_space(text[size - 1]))
-        size--;
-    if (size == 0 || size > INT_MAX || passes_unnoticed(text, size, &nuls))
+    if (size > INT_MAX) /* json-c counts a string's bytes in int */
         return -EBADMSG;
-    if (nuls > 0) {
-        copy = replace_nuls(text, size);
-        if (!copy)
-            return -ENOMEM;
-        text = copy;
-    }
-
-    tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-    if (!tokener)
-        return -ENOMEM;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-
-    object = json_tokener_parse_ex(tokener, text, (int)size);
-    if (json_tokener_get_error(tokener) == json_tokener_continue)
-        /* Only the end of the text tells that a number is over, or an object is not. */
-        object = json_tokener_parse_ex(tokener, "", -1);
-    if (json_tokener_get_error(tokener) != json_tokener_success)
-        return -EBADMSG;
+    r = json_read(text, size, &object);
+    if (r < 0)
+        return r;
     if (!object)
-        /* json-c before 0.17 tells lack of memory and the value null in the same way. */
-        return text[size - 1] == 'l' ? -EBADMSG : -ENOMEM;
-
+        return -EBADMSG;
     *ret = object;
     return 0;
 }
@@ -142,7 +64,7 @@ int json_get_string(struct json_object *object, const char *name, const char **r
     return 0;
 }
 
-/* json-c saturates an integer that does not fit; the ends of its range are taken for that. */
+/* An integer that does not fit was read as the end of the range. */
 static int integer_value(struct json_object *number, int64_t *ret)
 {
     int64_t value = json_object_get_int64(number);

@@ -3,8 +3,10 @@
 #define PROVISIONERD_JSON_H
 
 /*
- * JSON from outside, read with suspicion: on top of json-c, with a limit on depth, no trailing
- * bytes, valid UTF-8, and getters that tell absent from wrong.
+ * JSON from outside, read with suspicion: what RFC 8259 allows and nothing else, with a limit on
+ * depth, and getters that tell absent from wrong. Values are json-c's objects; reading and writing
+ * is done here, since json-c does neither safely when memory is short: its reader crashes, and its
+ * writer leaves out what it found no room for.
  *
  * Getters return 0 and set *ret; -ENOENT if the member is absent or null; -EBADMSG if it is of
  * another type (or `object` is no object), or a number that *ret cannot hold: json-c would quietly
@@ -21,12 +23,21 @@
 #define JSON_DEPTH_MAX 32
 
 /*
- * An escaped NUL within a string is read as U+FFFD. text need not end in a NUL. *ret, never NULL, is
- * the caller's, to be put.
- * Returns 0, -EBADMSG (not JSON, too deep, trailing bytes, an integer beyond 64 bits, or nothing but
- * null) or -ENOMEM.
+ * An escaped NUL, or half a surrogate pair, within a string is read as U+FFFD. text need not end in a
+ * NUL. *ret, never NULL, is the caller's, to be put.
+ * Returns 0, -EBADMSG (not JSON, not UTF-8, too deep, trailing bytes, or nothing but null) or
+ * -ENOMEM.
  */
 int json_parse(const char *text, size_t size, struct json_object **ret);
+
+enum json_layout {
+    JSON_COMPACT,
+    JSON_FOR_PEOPLE, /* over several lines */
+};
+
+/* The whole text, which ends in a NUL and is the caller's to free; or -ENOMEM, or -EINVAL: a number
+ * that is none. */
+int json_format(struct json_object *value, enum json_layout layout, char **ret, size_t *ret_size);
 
 int json_get_string(struct json_object *object, const char *name, const char **ret);
 int json_get_int(struct json_object *object, const char *name,

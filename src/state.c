@@ -438,10 +438,9 @@ int state_save(struct state *state)
         return 0;
 
     _cleanup_json_ struct json_object *document = write_document(state);
+    _cleanup_free_ char *text = NULL;
     if (!document)
         return -ENOMEM;
-    const char *text = json_object_to_json_string_length(
-        document,
-        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
-    return text ? replace_file(state->storage, text, size) : -ENOMEM;
+    int r = json_format(document, JSON_FOR_PEOPLE, &text, &size);
+    return r < 0 ? r : replace_file(state->storage, text, size);
 }

@@ -147,6 +147,59 @@ static void test_refuses_bytes_that_are_not_utf8(void **state)
     expect_refused("{\"a\xe9\": 1}"); /* Latin-1 */
 }
 
+/* Half of one stands for nothing, whatever follows it. */
+static void test_reads_half_a_surrogate_pair_as_a_replacement_character(void **state)
+{
+    (void)state;
+    struct json_object *object = parsed(
+        "[\"\\ud83d\", \"\\ud83dx\", \"\\ud83d\\u0041\", \"\\ude00\", \"\\ud83d\\ud83d\\ude00\"]");
+    static const char *const expected[] = {"\xef\xbf\xbd", "\xef\xbf\xbdx",
+                                           "\xef\xbf\xbd"
+                                           "A",
+                                           "\xef\xbf\xbd", "\xef\xbf\xbd\xf0\x9f\x98\x80"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
+        assert_string_equal(json_object_get_string(json_object_array_get_idx(object, i)),
+                            expected[i]);
+    json_object_put(object);
+}
+
+static void test_reads_every_escape_and_length_of_utf8(void **state)
+{
+    _cleanup_json_ struct json_object *object =
+        parsed("{\"a\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20AC\\uD83D\\uDE00\"}");
+    const char *text;
+
+    (void)state;
+    assert_int_equal(json_get_string(object, "a", &text), 0);
+    assert_string_equal(text, "\"\\/\b\f\n\r\t\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+    expect_refused("\"\\v\"");
+    expect_refused("\"\\u12g4\"");
+    expect_refused("\"\xc0\x80\"");         /* overlong */
+    expect_refused("\"\xed\xa0\x80\"");     /* a surrogate */
+    expect_refused("\"\xf4\x90\x80\x80\""); /* above U+10FFFF */
+    expect_refused("\"\xe2\x82\"");
+}
+
+static void test_many_members_are_all_found(void **state)
+{
+    char text[20000], name[16];
+    size_t length = 0;
+    int64_t number;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%s\"n%d\":%d",
+                                   i ? "," : "{", i, i);
+    snprintf(text + length, sizeof(text) - length, "}");
+    _cleanup_json_ struct json_object *object = parsed(text);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "n%d", i);
+        assert_int_equal(json_get_int(object, name, &number), 0);
+        assert_int_equal(number, i);
+    }
+}
+
 static void nested(char *text, int depth)
 {
     memset(text, '[', (size_t)depth);
@@ -342,6 +395,41 @@ static void test_every_prefix_is_refused_or_whole(void **state)
     expect_accepted(text);
 }
 
+static void expect_format(const char *text, enum json_layout layout, const char *expected)
+{
+    _cleanup_json_ struct json_object *object = parsed(text);
+    _cleanup_free_ char *written = NULL;
+    size_t size;
+
+    assert_int_equal(json_format(object, layout, &written, &size), 0);
+    assert_string_equal(written, expected);
+    assert_int_equal(size, strlen(expected));
+}
+
+static void test_writes_what_it_reads(void **state)
+{
+    static const char text[] = "{\"a\":[1,-2,0.5,true,false,null,\"x/"
+                               "\\\"\\\\\\b\\f\\n\\r\\t\\u001b\xc3\xa9\"],\"b\":{},\"c\":[]}";
+
+    (void)state;
+    expect_format(text, JSON_COMPACT, text);
+    expect_format("{\"a\":[1,{\"b\":null}],\"c\":{},\"d\":[]}", JSON_FOR_PEOPLE,
+                  "{\n  \"a\": [\n    1,\n    {\n      \"b\": null\n    }\n  ],\n  \"c\": {},\n"
+                  "  \"d\": []\n}");
+    expect_format("\"alone\"", JSON_FOR_PEOPLE, "\"alone\"");
+}
+
+static void test_writes_no_number_that_is_none(void **state)
+{
+    _cleanup_json_ struct json_object *number = json_object_new_double(strtod("inf", NULL));
+    char *written = NULL;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(json_format(number, JSON_COMPACT, &written, &size), -EINVAL);
+    assert_null(written);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +438,9 @@ int main(void)
         cmocka_unit_test(test_refuses_trailing_bytes),
         cmocka_unit_test(test_refuses_nul_and_controls),
         cmocka_unit_test(test_reads_an_escaped_nul_as_a_replacement_character),
+        cmocka_unit_test(test_reads_half_a_surrogate_pair_as_a_replacement_character),
+        cmocka_unit_test(test_reads_every_escape_and_length_of_utf8),
+        cmocka_unit_test(test_many_members_are_all_found),
         cmocka_unit_test(test_refuses_bytes_that_are_not_utf8),
         cmocka_unit_test(test_limits_the_depth),
         cmocka_unit_test(test_refuses_more_bytes_than_json_c_can_count),
@@ -360,6 +451,8 @@ int main(void)
         cmocka_unit_test(test_doubles_do_not_take_saturated_integers),
         cmocka_unit_test(test_last_of_two_members_counts),
         cmocka_unit_test(test_every_prefix_is_refused_or_whole),
+        cmocka_unit_test(test_writes_what_it_reads),
+        cmocka_unit_test(test_writes_no_number_that_is_none),
     };
 
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
