@@ -8,8 +8,10 @@
 #include "src/cleanup.h"
 #include "src/json.h"
 
-/* Between two looks at what time alone has brought. Far below any bound that is judged by. */
-#define LOOK_INTERVAL_MS (1 * MS_PER_SECOND)
+/* Between two looks at what time alone has brought. Below any bound that is judged by. */
+#define LOOK_INTERVAL_MS (5 * MS_PER_SECOND)
+/* At counts that somebody else may have changed without a word: they carry their moment with them. */
+#define COUNTS_INTERVAL_MS (30 * MS_PER_SECOND)
 
 struct judge_environment *judge_environment_of(const struct judge *judge,
                                                const struct world_environment *environment)
@@ -104,7 +106,7 @@ int judge_new(struct simulation *simulation, struct judge **ret)
         return -ENOMEM;
     judge->simulation = simulation;
     judge->born = judge->started = simulation_now(simulation);
-    judge->next_look = judge->next_weighing = WALL_NEVER;
+    judge->next_look = judge->next_counts = judge->next_weighing = WALL_NEVER;
     judge_budgets_reset(judge);
     judge->environments = calloc(simulation->n_environments + 1, sizeof(*judge->environments));
     if (!judge->environments)
@@ -303,6 +305,8 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         for (size_t i = 0; i < judge->n_environments; i++) {
             judge->environments[i].was_configured = judge->environments[i].world->is_configured;
             judge->environments[i].n_told = 0;
+            for (size_t j = 0; j < judge->environments[i].world->n_services; j++)
+                judge->environments[i].services[j].n_shown = 0;
         }
         count_users(judge);
         break;
@@ -343,11 +347,16 @@ void judge_stored(struct judge *judge, const char *file, const void *bytes, size
 
 static void look(struct judge *judge, struct wall now)
 {
+    bool takes_counts = now.ms >= judge->next_counts.ms;
+
     judge_take_events(judge, now);
     for (size_t i = 0; i < judge->n_environments; i++) {
-        judge_take_counts(judge, &judge->environments[i]);
+        if (takes_counts)
+            judge_take_counts(judge, &judge->environments[i]);
         judge_liveness(judge, &judge->environments[i], now);
     }
+    if (takes_counts)
+        judge->next_counts = wall_add(now, COUNTS_INTERVAL_MS);
     judge_weigh(judge, now);
     judge->next_look = wall_add(now, LOOK_INTERVAL_MS);
 }

@@ -38,8 +38,8 @@
  *     the act; or, as no read is fresher, the one that the last description had shown, or that the
  *     daemon itself had written within JUDGE_STALE_MS (its write is the better witness). So somebody
  *     who scales within a minute of a sleep may find either count: that race is excused, no other.
- *     A count above 0 that somebody else gave a sleeping service stays, if a description could have
- *     shown it in time; a wake does not wait for one.
+ *     A count above 0 that somebody else gave a sleeping service stays, if a description has shown it
+ *     to this daemon in time; a wake does not wait for one.
  * S6  No secret in what is logged or stored.
  * L1  Activity that can be read from t on wakes an environment that sleeps by
  *     t + poll_interval + call budget; if it came later than `lateness`, + check_interval. So does
@@ -200,7 +200,7 @@ struct judge {
     int64_t count_before; /* of the service that an UpdateService is about to change */
     struct wall born;     /* the judge */
     struct wall started;  /* the daemon */
-    struct wall next_look;
+    struct wall next_look, next_counts;
     struct judge_budget budgets[JUDGE_OPERATIONS_MAX];
     struct wall next_weighing;
     double heap_baseline;
@@ -242,6 +242,8 @@ void judge_record_update(struct judge *judge, struct judge_environment *environm
 bool judge_is_untouchable(const struct judge_service *service, struct wall now);
 /* Looks at the true counts, for what somebody else has changed. */
 void judge_take_counts(struct judge *judge, struct judge_environment *environment);
+/* The true desired count when it was last looked at. */
+int64_t judge_count_of(const struct judge_service *service);
 /* Whether a service is at 0 that must not be once the environment is awake. */
 const struct world_service *judge_find_owed(const struct judge_environment *environment);
 

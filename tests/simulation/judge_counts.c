@@ -7,9 +7,14 @@
 
 /* --- the true counts -------------------------------------------------------------------------------- */
 
-static struct judge_held *held_at(struct judge_service *service, size_t ago)
+static const struct judge_held *held_at(const struct judge_service *service, size_t ago)
 {
     return &service->held[(service->n_held - 1 - ago) % JUDGE_HELD_KEPT];
+}
+
+int64_t judge_count_of(const struct judge_service *service)
+{
+    return service->n_held > 0 ? held_at(service, 0)->count : 0;
 }
 
 /* The true count has become another. */
@@ -22,7 +27,7 @@ static void hold(struct judge_service *service, int64_t count, struct wall since
 }
 
 /* It was that count at some moment since `since`. */
-static bool was_held(struct judge_service *service, int64_t count, struct wall since)
+static bool was_held(const struct judge_service *service, int64_t count, struct wall since)
 {
     size_t kept = service->n_held < JUDGE_HELD_KEPT ? service->n_held : JUDGE_HELD_KEPT;
 

@@ -158,12 +158,24 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
 
 /* --- asleep when idle --------------------------------------------------------------------------------- */
 
+/* At a glance: most of the time nothing is. */
+static bool is_any_up(const struct judge_environment *environment)
+{
+    for (size_t i = 0; i < environment->world->n_services; i++)
+        if (environment->world->services[i].is_named &&
+            judge_count_of(&environment->services[i]) > 0)
+            return true;
+    return false;
+}
+
 /* Something to put to sleep, and nothing that forbids it. */
 static const struct world_service *find_up(const struct judge *judge,
                                            const struct judge_environment *environment)
 {
     const struct world_service *up = NULL;
 
+    if (!is_any_up(environment))
+        return NULL;
     for (size_t i = 0; i < environment->world->n_services; i++) {
         const struct world_service *service = &environment->world->services[i];
         struct sim_service_truth truth;

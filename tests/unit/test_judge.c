@@ -577,7 +577,7 @@ static void test_s2_a_query_from_before_the_last_wake(void **state)
     query_ends("Complete", "[]", true);
     describes();
     looks();
-    pass(SECOND);
+    pass(10 * SECOND);
     environment.pattern = text("nothing of the kind"); /* only the chain is in question */
     updates("api", 0);
     expect_violation("S2", "before the last wake");
@@ -936,7 +936,7 @@ static void test_l2_a_wake_for_no_reason(void **state)
     pass(5 * HOUR);
     expect_no_violation();
     wakes(2, 3);
-    pass(SECOND);
+    pass(10 * SECOND);
     expect_violation("L2", "is up");
 }
 
@@ -1015,12 +1015,12 @@ static void test_r2_timers(void **state)
 
     for (size_t i = 0; i < ARRAY_LENGTH(timers); i++) {
         if (i == 50) {
-            pass(SECOND);
+            pass(10 * SECOND);
             expect_no_violation();
         }
         assert_int_equal(loop_timer_new(simulation.loop, nothing, NULL, &timers[i]), 0);
     }
-    pass(SECOND);
+    pass(10 * SECOND);
     expect_violation("R2", "timers");
     for (size_t i = 0; i < ARRAY_LENGTH(timers); i++)
         loop_timer_free(timers[i]);
