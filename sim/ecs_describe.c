@@ -88,15 +88,17 @@ static int add_deployments(const struct sim *sim, const struct sim_service *serv
     return add_deployment(sim, service, &service->previous, shown_ms, &active, array);
 }
 
-static int add_events(const struct sim_service *service, int64_t shown_ms,
+static int add_events(const struct sim *sim, const struct sim_service *service, int64_t shown_ms,
                       struct json_object *object)
 {
     struct json_object *array = json_object_new_array();
+    int64_t room = sim->settings.service_events;
     int r = sim_json_add(object, "events", array);
-    for (size_t i = service->n_events; r == 0 && i-- > 0;) { /* newest first */
+    for (size_t i = service->n_events; r == 0 && room > 0 && i-- > 0;) { /* newest first */
         const struct ecs_event *event = &service->events[i];
         if (event->ms > shown_ms)
             continue;
+        room--;
         struct json_object *item = json_object_new_object();
         r = sim_json_append(array, item);
         if (r == 0)
@@ -171,7 +173,7 @@ int ecs_service_to_json(const struct sim *sim, const struct sim_service *service
     if (r == 0)
         r = add_deployments(sim, service, shown_ms, &view, object);
     if (r == 0)
-        r = add_events(service, shown_ms, object);
+        r = add_events(sim, service, shown_ms, object);
     if (r == 0)
         r = sim_json_add(object, "loadBalancers", json_object_new_array());
     if (r == 0)

@@ -31,6 +31,7 @@
  *       "query_retention_ms": 604800000,
  *       "stale_ms": 0,                    DescribeServices shows a moment up to this long ago
  *       "task_start_ms": 30000, "task_stop_ms": 5000,
+ *       "service_events": 100,            DescribeServices: the newest, at most
  *       "history_max": 200000,            calls remembered
  *       "throttle": "none" | "aws" | { "FilterLogEvents": { "rate": 5, "burst": 5 }, ... }
  *     },
@@ -98,6 +99,7 @@ struct sim_settings {
     int64_t stale_ms;
     int64_t task_start_ms;
     int64_t task_stop_ms;
+    int64_t service_events;
     int64_t history_max;
 };
 

@@ -37,6 +37,7 @@ static const struct setting SETTINGS[] = {
     {SETTING(stale_ms), 0, 0, SIM_STALE_MS_MAX, false},
     {SETTING(task_start_ms), 30 * MS_PER_SECOND, 0, TIME_MS_MAX, false},
     {SETTING(task_stop_ms), 5 * MS_PER_SECOND, 0, TIME_MS_MAX, false},
+    {SETTING(service_events), 100, 0, 100, false},
     {SETTING(history_max), 200000, 1, 10000000, true},
 };
 
