@@ -162,8 +162,9 @@ void environment_start_look(struct environment *environment, struct wall from)
             .log_group = config->log_groups[i],
             .filter_pattern = pattern_filter(config->pattern),
             .start = from,
-            /* Asleep, a look is on the way to a wake. */
-            .priority = observation->wanted == POLICY_ASLEEP ? AWS_URGENT : AWS_ROUTINE,
+            /* Each in its turn: were those of sleepers first, enough of them would use up the
+             * budget, and the rest could never be put to sleep. */
+            .priority = AWS_ROUTINE,
         };
 
         r = logs_filter_log_events(environment->context->aws, &request, look_event, look_done,

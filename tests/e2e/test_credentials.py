@@ -76,7 +76,7 @@ source_profile = keys
         self.start_daemon(environment={"AWS_ENDPOINT_URL_STS": self.sim.url,
                                        "AWS_ROLE_ARN": ROLE,
                                        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token)})
-        self.tell_the_story("web identity")
+        self.tell_the_story("AWS_WEB_IDENTITY_TOKEN_FILE")
 
     def test_the_instance(self):
         """IMDSv2, region and all."""
@@ -131,7 +131,7 @@ class Trouble(Story):
     def test_no_instance_to_ask(self):
         self.start(environment={
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{free_port()}"})
-        self.assert_says_why_and_stays_awake("IMDS")
+        self.assert_says_why_and_stays_awake("instance metadata service")
 
     def start_on_an_instance(self, session_s=21600):
         self.start_sim(world(roles=[{"arn": ROLE}],
@@ -150,7 +150,7 @@ class Trouble(Story):
         self.start_sim(world(roles=[{"arn": ROLE}], imds={"enabled": False, "role": "bastion"}))
         self.write_config()
         self.start_daemon(environment={"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.sim.url})
-        self.assert_says_why_and_stays_awake("IMDS")
+        self.assert_says_why_and_stays_awake("instance metadata service")
         self.sim.set(imds_enabled=1)
         self.fall_asleep()
 

@@ -144,7 +144,7 @@ class WhatIsActivity(Story):
         """An event just older than the window, seen by nobody but the query."""
         self.start_sim(world(settings={"query_running_ms": 4000}))
         self.write_config(window="4s", lateness="1h")
-        self.sim.put_event("GET /api/v1/orders", ago_ms=10 * 60 * 1000)
+        self.sim.put_event("GET /api/v1/orders", ago_ms=55 * 60 * 1000)
         self.start_daemon()
         self.daemon.wait_for("not put to sleep: activity found close to the window's edge")
         self.sim.wait_for_further("StartQuery", 2)
