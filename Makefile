@@ -126,6 +126,33 @@ unit-tests: $(UNIT_TESTS:%=$(BUILD)/unit/%) ## build the unit tests
 check-unit: unit-tests ## run the unit tests
 	$(Q)for test in $(UNIT_TESTS); do $(BUILD)/unit/$$test || exit 1; done
 
+# Fuzz targets (tests/fuzz/README.md). In any build, build/fuzz/NAME replays inputs; in those of
+# `make fuzzers` and `make fuzzers-afl` it is a fuzzer, with its objects in a folder of their own.
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SUPPORT := $(filter-out $(FUZZ_TARGETS) replay,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
+
+$(BUILD)/libfuzz.a: $(FUZZ_SUPPORT:%=$(BUILD)/tests/fuzz/%.o) $(BUILD)/tests/simulation/memory_storage.o
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(filter %.o,$(FUZZ_MAIN)) $(BUILD)/libfuzz.a $(BUILD)/libsupport.a \
+		$(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.o,$(FUZZ_MAIN)) $^ $(TEST_LIBS) $(SIM_LIBS) $(DAEMON_LIBS)
+
+.PHONY: fuzz-targets fuzzers fuzzers-afl
+fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) ## build the fuzz targets, to replay inputs
+
+fuzzers: ## build the fuzz targets for libFuzzer, in $(BUILD)/libfuzzer
+	$(Q)$(MAKE) BUILD=$(BUILD)/libfuzzer CC=clang SANITIZE=address,undefined,fuzzer-no-link \
+		FUZZ_MAIN=-fsanitize=fuzzer fuzz-targets
+
+fuzzers-afl: ## build them for AFL++, in $(BUILD)/afl
+	$(Q)AFL_QUIET=1 $(MAKE) BUILD=$(BUILD)/afl CC=afl-clang-fast SANITIZE=address,undefined \
+		FUZZ_MAIN=-fsanitize=fuzzer fuzz-targets
+
 .PHONY: format
 format: ## format the sources in place
 	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])

@@ -6,6 +6,8 @@ PACKAGES_build="gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev li
 PACKAGES_demo="python3 ca-certificates"
 PACKAGES_check="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev valgrind gcovr openssl
     python3-venv python3-pip"
+PACKAGES_fuzz="libcmocka-dev clang libclang-rt-14-dev afl++"
+PACKAGES_analyze="clang clang-tools cppcheck"
 
 # setup_packages GROUP...: by apt-get, if any package of these groups is missing.
 setup_packages() {
