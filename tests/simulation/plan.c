@@ -40,8 +40,9 @@ static int64_t at_least(int64_t a, int64_t b)
  * have as many decisions, and fewer looks between them to wait for. */
 void plan_draw_rules(struct chance *chance, struct world_rules *rules)
 {
-    int64_t window_ms = chance_scale(chance, 10 * MS_PER_MINUTE, 16 * MS_PER_HOUR);
-    bool is_quick = chance_one_in(chance, 12);
+    bool is_quick = chance_one_in(chance, 40);
+    int64_t window_ms =
+        chance_scale(chance, is_quick ? 10 * MS_PER_MINUTE : 30 * MS_PER_MINUTE, 16 * MS_PER_HOUR);
     int64_t longest_ms = window_ms < 2 * MS_PER_HOUR ? window_ms / 2 : MS_PER_HOUR;
 
     rules->window_ms = window_ms;
@@ -51,10 +52,10 @@ void plan_draw_rules(struct chance *chance, struct world_rules *rules)
         chance_between(chance, is_quick ? MS_PER_MINUTE : longest_ms / 4, longest_ms);
     rules->poll_interval_ms =
         is_quick ? chance_between(chance, 10 * MS_PER_SECOND, MS_PER_MINUTE)
-                 : chance_scale(chance, at_least(longest_ms / 16, MS_PER_MINUTE), longest_ms);
+                 : chance_scale(chance, at_least(longest_ms / 8, MS_PER_MINUTE), longest_ms);
     rules->poll_interval_awake_ms =
         is_quick ? chance_between(chance, 30 * MS_PER_SECOND, 5 * MS_PER_MINUTE)
-                 : chance_scale(chance, at_least(longest_ms / 8, MS_PER_MINUTE), longest_ms);
+                 : chance_scale(chance, at_least(longest_ms / 4, MS_PER_MINUTE), longest_ms);
     rules->insights_always = chance_one_in(chance, 5);
     rules->silence_is_unknown = chance_one_in(chance, 6);
     rules->adopt = !chance_one_in(chance, 4);
@@ -115,7 +116,9 @@ static int draw_log(struct chance *chance, struct world_environment *environment
         environment->pattern = text("%s", patterns[chance_below(chance, ARRAY_LENGTH(patterns))]);
     const char *exclude = excludes[chance_below(chance, ARRAY_LENGTH(excludes))];
     environment->exclude = exclude ? text("%s", exclude) : NULL;
-    environment->pattern_as_regex = chance_one_in(chance, 4);
+    /* FilterLogEvents takes ASCII only in an expression. */
+    environment->pattern_as_regex =
+        chance_one_in(chance, 4) && !strpbrk(environment->pattern, "\xc3");
     return environment->pattern && (!exclude || environment->exclude) ? 0 : -ENOMEM;
 }
 

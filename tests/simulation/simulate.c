@@ -78,21 +78,23 @@ static int run_here(struct plan *plan, FILE *out, struct simulation_result *ret)
     return r;
 }
 
-static void start_job(struct job *job, struct plan *plan, FILE *out)
+static void start_job(struct job *job, struct plan *plan, FILE *out, FILE *last)
 {
     fflush(NULL);
     job->seed = plan->seed;
     job->error = -ECHILD;
-    job->pid = fork();
-    if (job->pid < 0) {
+    pid_t pid = fork();
+    if (pid < 0) {
         perror("fork");
         exit(EXIT_FAILURE);
     }
-    if (job->pid > 0)
+    if (pid > 0) {
+        job->pid = pid;
         return;
+    }
     job->error = run_here(plan, out, &job->result);
-    if (out && job->result.invariant[0])
-        simulation_print_last(out);
+    if (last && job->result.invariant[0])
+        simulation_print_last(last);
     plan_free(plan);
     fflush(NULL);
     _exit(EXIT_SUCCESS);
@@ -111,18 +113,23 @@ static void end_job(struct job *job, int status)
 
 static struct job *jobs; /* shared with the children */
 
-static int run_in_child(struct plan *plan, FILE *out, struct simulation_result *ret)
+static int wait_for_child(struct plan *plan, FILE *out, FILE *last, struct simulation_result *ret)
 {
     struct job *job = &jobs[JOBS_MAX];
     int status = 0;
 
     job->result = (struct simulation_result){.seed = plan->seed};
-    start_job(job, plan, out);
+    start_job(job, plan, out, last);
     while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
         ;
     end_job(job, status);
     *ret = job->result;
     return 0;
+}
+
+static int run_in_child(struct plan *plan, FILE *out, struct simulation_result *ret)
+{
+    return wait_for_child(plan, out, NULL, ret);
 }
 
 /* --- telling ------------------------------------------------------------------------------------ */
@@ -147,9 +154,7 @@ static void tell_failure(const struct options *options, const struct simulation_
     }
     shrink_apply(plan, without);
     printf("  how it ends with these alone:\n");
-    (void)run_in_child(plan, stdout, &again);
-    if (again.violation[0])
-        printf("  %s\n", again.violation);
+    (void)wait_for_child(plan, NULL, stdout, &again);
     plan_free(plan);
     free(without);
 }
@@ -213,7 +218,7 @@ static void start_seed(struct job *job, uint64_t seed, int64_t days)
         fputs("out of memory\n", stderr);
         exit(EXIT_FAILURE);
     }
-    start_job(job, plan, NULL);
+    start_job(job, plan, NULL, NULL);
     plan_free(plan);
 }
 

@@ -19,6 +19,7 @@
 
 /* systemd's RestartSec, and how long a machine takes to come up, or people to look. */
 #define RESTART_LEAST_MS (2 * MS_PER_SECOND)
+#define LOOK_EVERY_MS (10 * MS_PER_SECOND) /* whether it has stopped, when nothing else happens */
 #define TRIM_EVERY_MS (6 * MS_PER_HOUR)
 #define WINDOW_MAX_MS (16 * MS_PER_HOUR)
 
@@ -151,16 +152,12 @@ static void try_start(struct simulation *simulation)
     }
 }
 
-/* After each callback: has it died of it? */
+/* Has it died, or come to its end? */
 static void look_after_daemon(struct simulation *simulation)
 {
-    struct death *death = &simulation->death;
+    const struct death *death = &simulation->death;
 
-    if (!simulation->daemon)
-        return;
-    if (death->at == DEATH_STEP && --death->countdown <= 0)
-        simulation->is_dying = true;
-    if (!simulation->is_dying && !daemon_has_stopped(simulation))
+    if (!simulation->daemon || (!simulation->is_dying && !daemon_has_stopped(simulation)))
         return;
     if (simulation->is_dying && death->at != DEATH_NOWHERE)
         simulation_fired(simulation, (enum misfortune)death->misfortune, 1);
@@ -462,7 +459,8 @@ static int make_scenario(const struct plan *plan, struct json_object **ret)
     int r = asprintf(
         &text,
         "{\"seed\":%llu,\"region\":\"eu-west-1\",\"settings\":{\"verify_signatures\":%s,"
-        "\"latency_ms\":%lld,\"history_max\":64,\"page_events\":%lld,\"stale_ms\":%lld,"
+        "\"latency_ms\":%lld,\"history_max\":64,\"service_events\":%d,\"page_events\":%lld,\"stale_"
+        "ms\":%lld,"
         "\"query_running_ms\":%lld,\"query_retention_ms\":86400000,\"throttle\":\"%s\"},"
         "\"credentials\":[{\"access_key_id\":\"" ACCESS_KEY "\",\"secret_access_key\":\"" SECRET_KEY
         "\"}],"
@@ -472,7 +470,7 @@ static int make_scenario(const struct plan *plan, struct json_object **ret)
         "\"container\":{\"path\":\"" CONTAINER_PATH "\",\"authorization_token\":\"" CONTAINER_TOKEN
         "\",\"role\":\"bastion\",\"session_s\":%lld}}",
         (unsigned long long)plan->seed % 1000000007, plan->verifies_signatures ? "true" : "false",
-        (long long)plan->latency_ms,
+        (long long)plan->latency_ms, (int)chance_below(&chance, 3),
         (long long)(pages_are_small ? chance_scale(&chance, 1, 64) : 10000),
         (long long)(reads_are_stale ? chance_scale(&chance, 1000, 58000) : 0),
         (long long)chance_scale(&chance, 200, 8000), plan->throttles ? "aws" : "none",
@@ -599,6 +597,8 @@ static void run_until(struct simulation *simulation, int64_t until_ms)
         if (left_ms < 0 || !virtual_loop_step(simulation->loop, left_ms))
             return;
         simulation->n_steps++;
+        if (simulation->death.at == DEATH_STEP && --simulation->death.countdown <= 0)
+            simulation->is_dying = true;
         look_after_daemon(simulation);
         judge_step(simulation->judge);
     }
@@ -618,8 +618,9 @@ static void run(struct simulation *simulation)
         else if (now_ms >= next_due_ms(simulation))
             happen(simulation);
         else
-            run_until(simulation,
-                      earliest(earliest(next_due_ms(simulation), restart_ms), plan->length_ms));
+            run_until(simulation, earliest(earliest(next_due_ms(simulation), restart_ms),
+                                           earliest(plan->length_ms, now_ms + LOOK_EVERY_MS)));
+        look_after_daemon(simulation);
         if (simulation_now(simulation).ms >= simulation->trim_at.ms)
             trim(simulation);
     }
