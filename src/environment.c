@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One environment: its life, and the step from observation to act. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -263,34 +264,54 @@ static struct policy_rules rules_of(const struct config_environment *config,
     };
 }
 
-static int allocate(struct environment *environment, const struct config_environment *config)
+static void parts_clear(struct parts *parts)
 {
-    _cleanup_free_ struct policy_service *services = calloc(config->n_services, sizeof(*services));
-    _cleanup_free_ struct update *updates = calloc(config->n_services, sizeof(*updates));
-    _cleanup_free_ struct search *searches = calloc(config->n_log_groups, sizeof(*searches));
+    free(parts->services);
+    free(parts->updates);
+    free(parts->searches);
+    *parts = (struct parts){0};
+}
 
-    if (!services || !updates || !searches)
+static int parts_make(struct environment *environment, const struct config_environment *config,
+                      struct parts *ret)
+{
+    struct parts parts = {
+        .config = config,
+        .services = calloc(config->n_services, sizeof(*parts.services)),
+        .updates = calloc(config->n_services, sizeof(*parts.updates)),
+        .searches = calloc(config->n_log_groups, sizeof(*parts.searches)),
+    };
+
+    if (!parts.services || !parts.updates || !parts.searches) {
+        parts_clear(&parts);
         return -ENOMEM;
+    }
     for (size_t i = 0; i < config->n_services; i++) {
-        services[i] = (struct policy_service){
+        parts.services[i] = (struct policy_service){
             .configured_count = config->services[i].count,
             .recorded_count = POLICY_COUNT_UNKNOWN,
             .reported_at = MONO_NEVER,
             .written_at = MONO_NEVER,
             .not_before = MONO_NEVER,
         };
-        updates[i] = (struct update){.environment = environment, .index = i};
+        parts.updates[i] = (struct update){.environment = environment, .index = i};
     }
     for (size_t i = 0; i < config->n_log_groups; i++)
-        searches[i] = (struct search){.environment = environment, .index = i};
-    environment->services = TAKE(services);
-    environment->updates = TAKE(updates);
-    environment->searches = TAKE(searches);
-    environment->config = config;
-    environment->rules = rules_of(config, environment->context);
-    environment->observation.services = environment->services;
-    environment->observation.n_services = config->n_services;
+        parts.searches[i] = (struct search){.environment = environment, .index = i};
+    *ret = parts;
     return 0;
+}
+
+/* Takes the parts. */
+static void put_in(struct environment *environment, const struct parts *parts)
+{
+    environment->config = parts->config;
+    environment->services = parts->services;
+    environment->updates = parts->updates;
+    environment->searches = parts->searches;
+    environment->rules = rules_of(parts->config, environment->context);
+    environment->observation.services = environment->services;
+    environment->observation.n_services = parts->config->n_services;
 }
 
 int environment_new(const struct environment_context *context,
@@ -319,9 +340,11 @@ int environment_new(const struct environment_context *context,
     };
     environment->observation.check_due =
         mono_add(environment->observation.now_mono, config->check_interval_ms);
-    r = allocate(environment, config);
+    struct parts parts;
+    r = parts_make(environment, config, &parts);
     if (r < 0)
         return r;
+    put_in(environment, &parts);
     r = loop_timer_new(context->loop, timer_fired, environment, &environment->timer);
     if (r < 0)
         return r;
@@ -348,6 +371,7 @@ struct environment *environment_free(struct environment *environment)
     }
     loop_timer_free(environment->timer);
     trouble_clear(&environment->trouble);
+    parts_clear(&environment->prepared);
     free(environment->services);
     free(environment->updates);
     free(environment->searches);
@@ -372,42 +396,40 @@ static void carry_over(struct environment *environment, const struct config_envi
     }
 }
 
-int environment_reconfigure(struct environment *environment,
-                            const struct config_environment *config)
+int environment_prepare(struct environment *environment, const struct config_environment *config)
 {
-    const struct config_environment *old_config = environment->config;
-    struct policy_service *old_services = environment->services;
-    struct update *old_updates = environment->updates;
-    struct search *old_searches = environment->searches;
-    struct environment candidate = *environment;
-    int r = allocate(&candidate, config);
-    if (r < 0)
-        return r;
+    environment_discard_prepared(environment);
+    return parts_make(environment, config, &environment->prepared);
+}
+
+void environment_discard_prepared(struct environment *environment)
+{
+    parts_clear(&environment->prepared);
+}
+
+void environment_reconfigure(struct environment *environment)
+{
+    assert(environment->prepared.config);
+    struct parts old = {
+        .config = environment->config,
+        .services = environment->services,
+        .updates = environment->updates,
+        .searches = environment->searches,
+    };
 
     environment_cancel_questions(environment);
-    for (size_t i = 0; i < old_config->n_services; i++) {
-        if (!old_updates[i].call)
+    for (size_t i = 0; i < old.config->n_services; i++) {
+        if (!old.updates[i].call)
             continue;
-        ecs_call_cancel(TAKE(old_updates[i].call));
-        old_services[i].written_at = loop_mono(environment->context->loop);
+        ecs_call_cancel(TAKE(old.updates[i].call));
+        old.services[i].written_at = loop_mono(environment->context->loop);
     }
-    candidate.observation.look = environment->observation.look;
-    candidate.observation.query = environment->observation.query;
-    candidate.observation.describe = environment->observation.describe;
-    candidate.n_searching = 0;
-    candidate.query = NULL;
-    candidate.describe = NULL;
-    candidate.always_on_down = NULL;
-    candidate.observation.removed = false;
-    *environment = candidate;
-    for (size_t i = 0; i < config->n_services; i++)
-        environment->updates[i].environment = environment;
-    for (size_t i = 0; i < config->n_log_groups; i++)
-        environment->searches[i].environment = environment;
-    carry_over(environment, old_config, old_services);
-    free(old_services);
-    free(old_updates);
-    free(old_searches);
+    put_in(environment, &environment->prepared);
+    environment->prepared = (struct parts){0};
+    environment->always_on_down = NULL;
+    environment->observation.removed = false;
+    carry_over(environment, old.config, old.services);
+    parts_clear(&old);
 
     /* The rules may be others: what was seen under the old ones is asked again. */
     environment->observation.look.began = MONO_NEVER;
@@ -415,7 +437,6 @@ int environment_reconfigure(struct environment *environment,
     environment->observation.looked_until = WALL_NEVER;
     environment->last_stay = POLICY_CHECKING;
     loop_timer_after(environment->timer, 0);
-    return 0;
 }
 
 void environment_release(struct environment *environment)

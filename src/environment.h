@@ -44,11 +44,14 @@ int environment_new(const struct environment_context *context,
 struct environment *environment_free(struct environment *environment);
 
 /*
- * The configuration changed; cluster and name did not. What is under way is cancelled and looked at
- * afresh. On failure (-ENOMEM) nothing has changed.
+ * The configuration changed; cluster and name did not. In two steps, so that a reload is carried out
+ * as a whole or not at all: the first may find no memory (-ENOMEM) and changes nothing, the second
+ * cannot fail. What is under way is then cancelled and looked at afresh. What was prepared and is not
+ * wanted any more is discarded, before that configuration is freed.
  */
-int environment_reconfigure(struct environment *environment,
-                            const struct config_environment *config);
+int environment_prepare(struct environment *environment, const struct config_environment *config);
+void environment_discard_prepared(struct environment *environment);
+void environment_reconfigure(struct environment *environment);
 
 /* No longer configured: wake it if it is asleep. environment_is_released() says when that is done. */
 void environment_release(struct environment *environment);

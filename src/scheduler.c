@@ -9,7 +9,6 @@
 #include "audit.h"
 #include "cleanup.h"
 #include "environment.h"
-#include "log.h"
 
 #define RESTORE_TEXT_MAX 1536
 
@@ -174,23 +173,39 @@ static void drop_released(struct scheduler *scheduler)
     free_unused_configs(scheduler);
 }
 
-/* Makes what the configuration adds; what it continues is left for adopt_environments(). */
-static int make_new(struct scheduler *scheduler, const struct config *config,
-                    struct environment **made)
+/* What the configuration says of an environment that there is already; NULL: no more of it. */
+static const struct config_environment *continued_by(const struct environment *environment,
+                                                     const struct config *config)
 {
-    for (size_t i = 0; i < config->n_environments; i++) {
+    for (size_t i = 0; i < config->n_environments; i++)
+        if (is_same(environment, &config->environments[i]))
+            return &config->environments[i];
+    return NULL;
+}
+
+/* Makes what the configuration adds, and makes what it continues ready for the change. */
+static int prepare(struct scheduler *scheduler, const struct config *config,
+                   struct environment **made)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < scheduler->n_environments; i++) {
+        struct environment *environment = scheduler->environments[i];
+        const struct config_environment *next = continued_by(environment, config);
+
+        /* Even one that is left out may still be woken, and by way of another aws. */
+        r = environment_prepare(environment, next ? next : environment_config(environment));
+    }
+    for (size_t i = 0; r == 0 && i < config->n_environments; i++) {
         bool exists = false;
 
         for (size_t j = 0; j < scheduler->n_environments && !exists; j++)
             exists = is_same(scheduler->environments[j], &config->environments[i]);
-        if (exists)
-            continue;
-        int r = environment_new(&scheduler->context, &config->environments[i],
+        if (!exists)
+            r = environment_new(&scheduler->context, &config->environments[i],
                                 start_delay_ms(config, i), &made[i]);
-        if (r < 0)
-            return r;
     }
-    return 0;
+    return r;
 }
 
 /* The new list: made ones and continued ones in the configuration's order, then those to be woken. */
@@ -205,10 +220,7 @@ static void adopt_environments(struct scheduler *scheduler, const struct config 
         if (list[i])
             continue;
         list[i] = take_existing(old, n_old, &config->environments[i]);
-        /* Out of memory, it goes on under the old rules, which are kept for it. */
-        if (environment_reconfigure(list[i], &config->environments[i]) < 0)
-            log_error("%s: out of memory, its old configuration stays",
-                      environment_config(list[i])->name);
+        environment_reconfigure(list[i]);
     }
     for (size_t i = 0; i < n_old; i++) {
         if (!old[i])
@@ -217,7 +229,7 @@ static void adopt_environments(struct scheduler *scheduler, const struct config 
             environment_free(old[i]);
             continue;
         }
-        (void)environment_reconfigure(old[i], environment_config(old[i])); /* aws may be another */
+        environment_reconfigure(old[i]);
         environment_release(old[i]);
         scheduler->n_released++;
         list[n++] = old[i];
@@ -239,8 +251,10 @@ int scheduler_reload(struct scheduler *scheduler, struct aws *aws, struct config
 
     scheduler->context.aws = aws;
     if (r == 0)
-        r = make_new(scheduler, config, list);
+        r = prepare(scheduler, config, list);
     if (r < 0) {
+        for (size_t i = 0; i < scheduler->n_environments; i++)
+            environment_discard_prepared(scheduler->environments[i]);
         for (size_t i = 0; list && i < n_max; i++)
             environment_free(list[i]);
         scheduler->context.aws = old_aws;

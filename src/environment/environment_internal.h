@@ -29,9 +29,18 @@ struct search {
     struct logs_filter *filter; /* NULL: ended */
 };
 
+/* What an environment has one of for each service or log group of its configuration. */
+struct parts {
+    const struct config_environment *config; /* NULL: none are there */
+    struct policy_service *services;
+    struct update *updates;
+    struct search *searches;
+};
+
 struct environment {
     const struct environment_context *context;
     const struct config_environment *config;
+    struct parts prepared; /* for environment_reconfigure() */
     struct loop_timer *timer;
     struct policy_rules rules;
     struct policy_observation observation;
