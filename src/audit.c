@@ -12,7 +12,7 @@
 #define FIELDS_MAX 16
 #define NUMBER_MAX 32
 /* Of an event's message: enough to recognise the request, not the whole of a stack trace. */
-#define QUOTE_MAX 160
+#define QUOTE_MAX 100
 
 struct record {
     struct log_field fields[FIELDS_MAX];

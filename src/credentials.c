@@ -210,7 +210,7 @@ static void fetch_failed(struct credentials *credentials, int error, const char 
 static void tell_fetched(struct credentials *credentials, bool is_new_source)
 {
     char end[WALL_TEXT_MAX] = "";
-    const char *until = "without an end";
+    const char *until = "which do not expire";
 
     if (credentials->keys.expires) {
         wall_format_iso(credentials->keys.expiration, end);
