@@ -43,12 +43,15 @@
  * S6  No secret in what is logged or stored.
  * L1  Activity that can be read from t on wakes an environment that sleeps by
  *     t + poll_interval + call budget; if it came later than `lateness`, + check_interval. So does
- *     somebody's scaling up (adopt), by the time that stale reads and poll_interval_awake take more.
+ *     somebody's scaling up what was put to sleep (adopt), by the time that stale reads and
+ *     poll_interval_awake take more.
  *     Not judged if the activity leaves the window before that: then it is none any more.
  * L2  Without activity, every service is at 0 by window + lateness + check_interval + query time.
  *     Waking for no reason is thus a violation, too.
  * L3  The same, JUDGE_RECOVERY_MS after trouble has ended: L1 and L2 are told as L3 then.
- * R1  Requests of each operation fit AWS's documented budget.
+ * R1  Requests of each operation fit AWS's documented budget, as they arrive. While there is trouble
+ *     they may be held up on the way for JUDGE_HELD_UP_MS, and arrive together: then only their rate
+ *     over longer times is judged.
  * R2  Timers, and with them calls under way, are bounded by the configuration; and so is the heap.
  */
 
@@ -70,6 +73,8 @@
 /* When trouble has ended: credentials are asked for again after ten minutes at most, a query that
  * never ends is given up after five. */
 #define JUDGE_RECOVERY_MS (15 * MS_PER_MINUTE)
+/* A request that takes longer on its way to AWS has been given up before. */
+#define JUDGE_HELD_UP_MS (60 * MS_PER_SECOND)
 /* What one call takes when all is well, retries of a single hiccup included. */
 #define JUDGE_CALL_MS (20 * MS_PER_SECOND)
 /* Of a check: two descriptions, the query with its polls, the last look. */

@@ -62,12 +62,13 @@ void judge_take_counts(struct judge *judge, struct judge_environment *environmen
         }
         if (held_at(service, 0)->count == truth.desired)
             continue;
+        bool was_put_to_sleep = service->is_owed;
         hold(service, truth.desired, truth.changed);
         service->scaled = truth.changed;
         if (truth.desired == 0 && environment->demand.is_adoption)
             environment->demand.is_made = false; /* taken back, perhaps before it could be seen */
-        if (environment->is_asleep && truth.desired > 0 && world->is_configured &&
-            world->rules.adopt)
+        if (was_put_to_sleep && truth.desired > 0 && environment->is_asleep &&
+            world->is_configured && world->rules.adopt)
             judge_demand_adoption(judge, environment, truth.changed);
     }
 }

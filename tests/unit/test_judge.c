@@ -983,6 +983,18 @@ static void test_r1_five_in_a_second(void **state)
     expect_no_violation();
 }
 
+static void test_r1_requests_that_were_held_up_arrive_together(void **state)
+{
+    (void)state;
+    simulation.calm_since = SIM_FOREVER;
+    for (int i = 0; i < 200; i++)
+        looks();
+    expect_no_violation();
+    for (int i = 0; i < 200; i++)
+        looks();
+    expect_violation("R1", "for long");
+}
+
 static void test_r1_a_bucket_that_is_empty(void **state)
 {
     (void)state;
@@ -1114,6 +1126,7 @@ int main(void)
         STORY(test_l3_never_asleep_after_trouble),
         STORY(test_r1_more_than_five_in_a_second),
         STORY(test_r1_five_in_a_second),
+        STORY(test_r1_requests_that_were_held_up_arrive_together),
         STORY(test_r1_a_bucket_that_is_empty),
         STORY(test_r1_a_bucket_and_what_flows_into_it),
         STORY(test_r2_timers),
