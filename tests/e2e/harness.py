@@ -7,6 +7,10 @@ with a generous deadline; that something does NOT happen is shown by waiting for
 """
 
 import contextlib
+import ctypes
+import datetime
+import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -61,14 +65,24 @@ def eventually(condition, why, deadline_s=None):
         time.sleep(LOOK_EVERY_S)
 
 
-class Program:
-    """A process, its output as lines, and the certainty that it ends."""
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
-    def __init__(self, name, command, **options):
+
+class Program:
+    """A process, its output as lines, and the certainty that it ends: it is of a group of its own,
+    so that an interrupt at the terminal leaves its end to us, and it does not outlive us."""
+
+    def __init__(self, name, command, prepare=lambda: None, **options):
+        def prepare_child():
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            prepare()
+
         self.name = name
         self.lines = []
         self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT, **options)
+                                       stderr=subprocess.STDOUT, start_new_session=True,
+                                       preexec_fn=prepare_child, **options)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -175,6 +189,33 @@ class Sim(Program):
             raise AssertionError(f"{method} {path}: {response.status} {answer}")
         return answer
 
+    def call(self, service, target, parameters, access_key, secret_key):
+        """A signed call of the API, by somebody else than the daemon and its code."""
+        body = json.dumps(parameters).encode()
+        moment = datetime.datetime.fromtimestamp(self.now_ms() / 1000, datetime.timezone.utc)
+        stamp = moment.strftime("%Y%m%dT%H%M%SZ")
+        headers = {"content-type": "application/x-amz-json-1.1",
+                   "host": f"127.0.0.1:{self.port}", "x-amz-date": stamp, "x-amz-target": target}
+        scope = f"{stamp[:8]}/{REGION}/{service}/aws4_request"
+        names = ";".join(headers)
+        canonical = "\n".join(["POST", "/", "", *(f"{name}:{headers[name]}" for name in headers),
+                               "", names, hashlib.sha256(body).hexdigest()])
+        to_sign = "\n".join(["AWS4-HMAC-SHA256", stamp, scope,
+                             hashlib.sha256(canonical.encode()).hexdigest()])
+        key = ("AWS4" + secret_key).encode()
+        for part in [*scope.split("/"), to_sign]:
+            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        headers["authorization"] = (f"AWS4-HMAC-SHA256 Credential={access_key}/{scope}, "
+                                    f"SignedHeaders={names}, Signature={key.hex()}")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        with contextlib.closing(connection):
+            connection.request("POST", "/", body, headers)
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        if response.status != 200:
+            raise AssertionError(f"{target}: {response.status} {answer}")
+        return answer
+
     # The world
 
     def now_ms(self):
@@ -275,17 +316,17 @@ KEYS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 class Daemon(Program):
     def __init__(self, config, environment, arguments=(), limits=(), own_pid_as=None):
         def limit():
-            # A file that grows beyond its limit is an error of write(), not a signal.
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            if limits:
+                # A file that grows beyond its limit is an error of write(), not a signal.
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             for kind, value in limits:
                 resource.setrlimit(kind, value)
 
         command = [BUILD / "provisionerd", "--config", config, *arguments]
         if own_pid_as:
             command = ["/bin/sh", "-c", f'export {own_pid_as}=$$; exec "$0" "$@"', *command]
-        super().__init__("provisionerd", command,
-                         env=environment_of_programs(**environment),
-                         preexec_fn=limit if limits else None)
+        super().__init__("provisionerd", command, prepare=limit,
+                         env=environment_of_programs(**environment))
 
     def command_line(self):
         return pathlib.Path(f"/proc/{self.pid}/cmdline").read_bytes().decode()

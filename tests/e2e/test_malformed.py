@@ -4,7 +4,7 @@
 from harness import ASLEEP, AWAKE, Story
 
 SPOILT = {
-    "truncate": 0, "garbage": 0, "error_in_200": 0, "wrong_types": 0,
+    "truncate": 0, "duplicate": 0, "garbage": 0, "error_in_200": 0, "wrong_types": 0,
     "huge": 20 << 20, "deep": 100000, "reset": 0, "wrong_content_length": 0,
 }
 
