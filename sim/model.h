@@ -16,7 +16,8 @@
  *     "account": "123456789012", "region": "eu-west-1",
  *     "seed": 1,                          all chance: staleness, probabilities of faults, ids
  *     "settings": {
- *       "verify_signatures": true,        false: any or no signature, the first credentials are used
+ *       "verify_signatures": true,        false: any or no signature, the first credentials are used;
+ *                                         a signature must be of this moment nonetheless
  *       "signature_skew_ms": 300000,      how far X-Amz-Date may be from now
  *       "latency_ms": 0,                  before the first byte of each answer
  *       "ingestion_delay_ms": 0,          an event can be read this long after it was put
