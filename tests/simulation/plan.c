@@ -441,3 +441,24 @@ const char *plan_item_text(const struct plan *plan, const struct plan_item *item
                  (unsigned)item->probability_percent);
     return buffer;
 }
+
+const char *plan_environment_text(const struct world_environment *environment,
+                                  char text[static PLAN_TEXT_MAX])
+{
+    const struct world_rules *rules = &environment->rules;
+    char window[DURATION_TEXT_MAX], lateness[DURATION_TEXT_MAX], check[DURATION_TEXT_MAX],
+        poll[DURATION_TEXT_MAX], awake[DURATION_TEXT_MAX];
+
+    snprintf(text, PLAN_TEXT_MAX,
+             "%s: %s, \"%s\", window %s, lateness %s, check %s, poll %s, awake %s%s%s%s%s",
+             environment->name, environment->log_groups[0], environment->pattern,
+             duration_format(rules->window_ms, window),
+             duration_format(rules->lateness_ms, lateness),
+             duration_format(rules->check_interval_ms, check),
+             duration_format(rules->poll_interval_ms, poll),
+             duration_format(rules->poll_interval_awake_ms, awake),
+             rules->insights_always ? ", insights always" : "",
+             rules->silence_is_unknown ? ", silence unknown" : "", rules->adopt ? ", adopts" : "",
+             rules->wake_on_remove ? ", wakes on remove" : "");
+    return text;
+}

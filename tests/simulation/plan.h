@@ -79,10 +79,13 @@ struct plan *plan_free(struct plan *plan);
 
 void plan_draw_rules(struct chance *chance, struct world_rules *rules);
 
-/* One line about an item, for people. Returns text. */
-#define PLAN_TEXT_MAX 256
+/* One line about an item or an environment, for people. Returns text. */
+#define PLAN_TEXT_MAX 320
 const char *plan_item_text(const struct plan *plan, const struct plan_item *item,
                            char text[static PLAN_TEXT_MAX]);
+
+const char *plan_environment_text(const struct world_environment *environment,
+                                  char text[static PLAN_TEXT_MAX]);
 
 /* --- misfortune.c ------------------------------------------------------------------------------- */
 

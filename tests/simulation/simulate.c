@@ -290,6 +290,8 @@ static int run_one(const struct options *options)
 
     if (plan_new(options->first, options->days, &plan) < 0)
         return EXIT_FAILURE;
+    for (size_t i = 0; options->trace && i < plan->n_environments; i++)
+        printf("%s\n", plan_environment_text(&plan->environments[i], text));
     if (options->trace)
         for (size_t i = 0; i < plan->n_items; i++)
             printf("%s\n", plan_item_text(plan, &plan->items[i], text));
