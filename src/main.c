@@ -239,7 +239,8 @@ static int open_state(struct daemon *daemon, const char *directory)
     if (r == -EWOULDBLOCK)
         log_error("%s is in use by another provisionerd", directory);
     else if (r < 0)
-        log_error("cannot open the state directory %s: %s", directory, strerror(-r));
+        log_error("cannot open the state directory %s, or read the state in it: %s", directory,
+                  strerror(-r));
     else if (trouble)
         log_error("%s", trouble);
     return r;

@@ -257,6 +257,26 @@ static int set_aside(struct state *state, int error, struct wall now, char **ret
     return r < 0 ? -ENOMEM : 0;
 }
 
+/* A disk that does not give the file out today may do so tomorrow, and the counts in it are owed: only
+ * what was read and is no state of ours is set aside. */
+static int read_file(struct state *state, struct wall now, char **trouble)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    int r = storage_read(state->storage, STATE_FILE, STATE_SIZE_MAX, &text, &size);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 && r != -EFBIG)
+        return r;
+    if (r == 0)
+        r = read_document(state, text, size);
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    free(TAKE(*trouble));
+    return set_aside(state, r, now, trouble);
+}
+
 static int open_storage(struct state *state, const char *directory, char **ret_trouble)
 {
     bool writes = state->access == STATE_READ_WRITE;
@@ -279,8 +299,7 @@ int state_open(const char *directory, enum state_access access, struct wall now,
                char **ret_trouble)
 {
     _cleanup_(state_free) struct state *state = calloc(1, sizeof(*state));
-    _cleanup_free_ char *text = NULL, *trouble = NULL;
-    size_t size = 0;
+    _cleanup_free_ char *trouble = NULL;
     int r;
 
     if (!state)
@@ -295,18 +314,9 @@ int state_open(const char *directory, enum state_access access, struct wall now,
     if (r < 0)
         return r;
 
-    r = storage_read(state->storage, STATE_FILE, STATE_SIZE_MAX, &text, &size);
-    bool is_missing = r == -ENOENT; /* not to be confused with a missing member */
-    if (r == 0)
-        r = read_document(state, text, size);
-    if (r == -ENOMEM)
+    r = read_file(state, now, &trouble);
+    if (r < 0)
         return r;
-    if (r < 0 && !is_missing) {
-        free(TAKE(trouble));
-        r = set_aside(state, r, now, &trouble);
-        if (r < 0)
-            return r;
-    }
     *ret_trouble = TAKE(trouble);
     *ret = TAKE(state);
     return 0;

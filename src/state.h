@@ -44,8 +44,9 @@ enum state_access {
 /*
  * Opens the directory (made if it is missing) and reads the file; a missing file is an empty state.
  * Returns 0, -ENOMEM, -EWOULDBLOCK (another daemon holds the lock) or another negative errno of
- * opening the directory. *ret_trouble is NULL or (allocated) what is wrong though the state is
- * usable: an unreadable file that was set aside, a directory that cannot be written.
+ * opening the directory or reading the file: an empty state would not do, counts may be owed.
+ * *ret_trouble is NULL or (allocated) what is wrong though the state is usable: a file that was read
+ * and not understood, and set aside; a directory that cannot be written.
  */
 int state_open(const char *directory, enum state_access access, struct wall now, struct state **ret,
                char **ret_trouble);

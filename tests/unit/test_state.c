@@ -292,6 +292,19 @@ static void test_a_state_that_is_no_file_is_set_aside(void **fixture)
     assert_int_equal(rmdir(away), 0);
 }
 
+/* Read as empty, it would be written over, and what is owed forgotten. */
+static void test_a_file_that_cannot_be_read_now_is_no_empty_state(void **fixture)
+{
+    char path[600];
+    struct state *state = NULL;
+    char *trouble = NULL;
+
+    snprintf(path, sizeof(path), "%s/state.json", (const char *)*fixture);
+    assert_int_equal(symlink("elsewhere", path), 0);
+    assert_int_equal(state_open(*fixture, STATE_READ_WRITE, NOW, &state, &trouble), -ELOOP);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_a_failed_save_leaves_the_old_file(void **fixture)
 {
     char path[600];
@@ -341,6 +354,7 @@ int main(void)
         test_in_directory(test_a_torn_file_is_set_aside_at_every_length),
         test_in_directory(test_what_is_not_understood_in_full_is_not_believed),
         test_in_directory(test_a_state_that_is_no_file_is_set_aside),
+        test_in_directory(test_a_file_that_cannot_be_read_now_is_no_empty_state),
         test_in_directory(test_a_failed_save_leaves_the_old_file),
         test_in_directory(test_the_file_is_private),
     };
