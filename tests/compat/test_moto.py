@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The daemon against moto's server: an AWS by people who know nothing of us.
+
+    python3 tests/compat/test_moto.py --program build/provisionerd
+
+Needs moto[server] and boto3. Closes with "N passed, N failed".
+
+What moto can witness: the protocol, names and types of fields, error shapes, the flow of calls. What
+it is too simple for, and what is therefore arranged so here:
+
+- Insights' `filter` is ignored: a query returns every event of its time range. So an environment is
+  idle only when no event at all lies in that range, not even one that does not match, and a query
+  that finds any is taken for activity at the window's edge.
+- A query is Complete at once and has no `statistics`: nothing is known of how much was scanned, so
+  `silence = unknown` never sleeps here (a test below holds it to that).
+- Signatures are not verified, tasks are not run (runningCount means nothing), nothing is ever late or
+  throttled. The simulated AWS in sim/ is for these.
+"""
+
+import argparse
+import logging
+import os
+import pathlib
+import sys
+import time
+import types
+import unittest
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default="build/provisionerd")
+    return parser.parse_args()
+
+
+PROGRAM = pathlib.Path(parse_arguments().program).resolve()
+os.environ["PROVISIONERD_BUILD"] = str(PROGRAM.parent)
+
+# After the program is known, and where the harness is.
+import boto3  # noqa: E402
+from moto.server import ThreadedMotoServer  # noqa: E402
+
+from harness import (ACCESS_KEY, ASLEEP, AWAKE, KEYS, LOG_GROUP, REGION, SECRET_KEY,  # noqa: E402
+                     SHORT_WINDOW, Story, eventually)
+
+ACCOUNT = "123456789012"
+STREAM = "gateway/1"
+
+
+class AgainstMoto(Story):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # not a line for each request
+        cls.server.start()
+        host, port = cls.server.get_host_and_port()
+        cls.url = f"http://{host}:{port}"
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def setUp(self):
+        super().setUp()
+        self.sim = types.SimpleNamespace(url=self.url)  # the address for write_config()
+        self.post_to_moto("reset")
+        self.ecs = self.client("ecs")
+        self.logs = self.client("logs")
+        self.create_cluster("staging", AWAKE)
+        self.create_log_group(LOG_GROUP)
+
+    def client(self, service):
+        return boto3.client(service, region_name=REGION, endpoint_url=self.url,
+                            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+
+    def post_to_moto(self, what):
+        request = urllib.request.Request(f"{self.url}/moto-api/{what}", method="POST")
+        urllib.request.urlopen(request, timeout=30).close()
+
+    # Arranging
+
+    def create_cluster(self, cluster, counts, launch_type="FARGATE"):
+        self.ecs.create_cluster(clusterName=cluster)
+        self.ecs.register_task_definition(
+            family="task", containerDefinitions=[{"name": "main", "image": "scratch",
+                                                  "memory": 128, "cpu": 64}])
+        for name, count in counts.items():
+            self.ecs.create_service(cluster=cluster, serviceName=name, taskDefinition="task",
+                                    desiredCount=count, launchType=launch_type)
+
+    def create_log_group(self, name):
+        self.logs.create_log_group(logGroupName=name)
+        self.logs.create_log_stream(logGroupName=name, logStreamName=STREAM)
+
+    def put_event(self, message, ago_s=0, log_group=LOG_GROUP):
+        self.logs.put_log_events(
+            logGroupName=log_group, logStreamName=STREAM,
+            logEvents=[{"timestamp": int((time.time() - ago_s) * 1000), "message": message}])
+
+    # Asserting
+
+    def counts(self, names=tuple(AWAKE), cluster="staging"):
+        counts = {}
+        for first in range(0, len(names), 10):
+            answer = self.ecs.describe_services(cluster=cluster,
+                                                services=list(names[first:first + 10]))
+            counts.update({service["serviceName"]: service["desiredCount"]
+                           for service in answer["services"]})
+        return counts
+
+    def wait_for_counts(self, expected, cluster="staging"):
+        eventually(lambda: self.counts(tuple(expected), cluster) == expected,
+                   f"desired counts are {expected}")
+
+    def start_with(self, environment=None, **options):
+        self.write_config(**options)
+        return self.start_daemon(environment=environment)
+
+    def sleep_and_wake(self):
+        self.wait_for_counts(ASLEEP)
+        self.daemon.wait_for("asleep; will wake to api 2, worker 3, web 1")
+        self.put_event("GET /api/v1/orders")
+        self.wait_for_counts(AWAKE)
+        self.daemon.wait_for("waking api 2, worker 3, web 1: last activity at")
+        self.assertEqual(0, self.daemon.stop())
+
+    # The tests
+
+    def test_falls_asleep_and_wakes(self):
+        self.put_event("GET /api/v1/orders", ago_s=3600 + 60)
+        self.start_with()
+        self.daemon.wait_for("found awake: api 2, worker 3, web 1")
+        self.sleep_and_wake()
+
+    def test_stays_awake_until_activity_leaves_the_window(self):
+        self.put_event("GET /api/v1/orders")
+        self.start_with(**SHORT_WINDOW)
+        self.daemon.wait_for("not put to sleep: last activity at")
+        self.assertEqual(AWAKE, self.counts())
+        self.sleep_and_wake()
+
+    def test_a_query_that_finds_events_keeps_it_awake(self):
+        """The event is older than the window, and within the lateness that the query allows for."""
+        self.put_event("GET /api/v1/orders", ago_s=600)
+        self.start_with(window="5s", lateness="1h")
+        self.daemon.wait_for("not put to sleep: activity found close to the window's edge")
+        self.assertEqual(AWAKE, self.counts())
+
+    def test_other_events_do_not_wake(self):
+        self.start_with()
+        self.wait_for_counts(ASLEEP)
+        self.put_event("GET /favicon.ico")
+        self.put_event("get /API/v1/orders")
+        self.put_event("GET /api/v1/orders")
+        self.wait_for_counts(AWAKE)
+        self.assertIn('("GET /api/v1/orders")', self.daemon.wait_for("waking"))
+
+    def test_services_on_instances(self):
+        self.create_cluster("other", {"one": 4}, "EC2")
+        self.write_config({"other": {"cluster": "other", "services": "one"}})
+        self.start_daemon()
+        self.wait_for_counts({"one": 0}, "other")
+        self.put_event("GET /api/v1/orders")
+        self.wait_for_counts({"one": 4}, "other")
+
+    def test_more_services_than_one_call_describes(self):
+        many = {f"service-{number}": 1 + number % 3 for number in range(23)}
+        self.create_cluster("large", many)
+        self.write_config({"large": {"cluster": "large", "services": ", ".join(many)}})
+        self.start_daemon()
+        self.wait_for_counts(dict.fromkeys(many, 0), "large")
+        self.put_event("GET /api/v1/orders")
+        self.wait_for_counts(many, "large")
+
+    def test_by_arns(self):
+        self.start_with(cluster=f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/staging")
+        self.sleep_and_wake()
+
+    def test_several_log_groups(self):
+        self.create_log_group("/ecs/other")
+        self.start_with(log_group=f"/ecs/other, {LOG_GROUP}")
+        self.sleep_and_wake()
+
+    def test_a_restart_while_asleep(self):
+        self.start_with()
+        self.wait_for_counts(ASLEEP)
+        self.daemon.wait_for("asleep; will wake to")
+        self.assertEqual(0, self.daemon.stop())
+        self.start_daemon()
+        self.put_event("GET /api/v1/orders")
+        self.wait_for_counts(AWAKE)
+
+    def test_a_role(self):
+        """AssumeRole, answered in moto's XML."""
+        shared = self.directory / "home" / ".aws"
+        shared.mkdir()
+        (shared / "config").write_text(
+            f"[profile bastion]\nrole_arn = arn:aws:iam::{ACCOUNT}:role/bastion\n"
+            "source_profile = keys\n"
+            f"[profile keys]\naws_access_key_id = {ACCESS_KEY}\n"
+            f"aws_secret_access_key = {SECRET_KEY}\n")
+        self.start_with(environment={"AWS_ENDPOINT_URL_STS": self.url, "AWS_PROFILE": "bastion"})
+        self.assertIn("bastion", self.daemon.wait_for("credentials: "))
+        self.sleep_and_wake()
+
+    def test_no_statistics_are_no_proof_of_records(self):
+        self.start_with(silence="unknown")
+        self.daemon.wait_for("not put to sleep: ")
+        self.assertIsNotNone(self.daemon.says("`silence = unknown`"), self.daemon.output)
+        self.assertEqual(AWAKE, self.counts())
+
+    def test_what_is_missing_is_said_in_motos_words_too(self):
+        for options, words in (({"cluster": "nowhere"}, "ClusterNotFoundException"),
+                               ({"log_group": "/ecs/nowhere"}, "ResourceNotFoundException"),
+                               ({"services": "api, nobody"}, "ECS does not know service nobody")):
+            with self.subTest(options):
+                self.start_with(**options)
+                self.daemon.wait_for(words)
+                self.daemon.wait_for("not put to sleep: ")
+                self.assertEqual(0, self.daemon.stop())
+                self.assertEqual(AWAKE, self.counts())
+
+
+class Result(unittest.TextTestResult):
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        print(test.transcript())
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        if hasattr(test, "transcript"):
+            print(test.transcript())
+
+
+def main():
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(AgainstMoto)
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
+    bad = len({str(test) for test, _ in result.failures + result.errors})
+    print(f"{result.testsRun - bad} passed, {bad} failed")
+    return 0 if result.wasSuccessful() and result.testsRun else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
