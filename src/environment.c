@@ -8,7 +8,8 @@
 #include "cleanup.h"
 #include "environment/environment_internal.h"
 
-/* Each pass of a step ends a check, changes the wanted state, or starts something: four suffice. */
+/* Each pass of a step ends a check, changes the wanted state, or fails to start something: six
+ * suffice. */
 #define PASSES_MAX 8
 #define TIMER_MAX_MS (1 * MS_PER_HOUR)
 
@@ -199,7 +200,8 @@ static bool carry_out(struct environment *environment, const struct policy_decis
         wake_up(environment, decision);
         changed = true;
     }
-    environment_send_updates(environment, &actual);
+    if (!environment_send_updates(environment, &actual))
+        changed = true;
 
     if (decision->check_over) {
         observation->check_due =
@@ -214,7 +216,10 @@ static bool carry_out(struct environment *environment, const struct policy_decis
         environment_start_query(environment, decision->query_from, decision->query_to);
     if (decision->describe)
         environment_start_describe(environment);
-    return changed;
+    /* From what could not even be begun no answer comes; and the next moment is another then. */
+    return changed || (decision->look && !observation->look.running) ||
+           (decision->query && !observation->query.running) ||
+           (decision->describe && !observation->describe.running);
 }
 
 void environment_step(struct environment *environment)

@@ -102,8 +102,9 @@ const char *environment_counts_text(const struct environment *environment, enum 
 struct audit_facts environment_facts(const struct environment *environment,
                                      const struct policy_decision *decision);
 
-/* environment_update.c: sends what policy_update() says, unless it is under way. */
-void environment_send_updates(struct environment *environment,
+/* environment_update.c: sends what policy_update() says, unless it is under way. Returns whether all
+ * of it could be sent. */
+bool environment_send_updates(struct environment *environment,
                               const struct policy_decision *decision);
 
 /* "arn:aws:ecs:*:*:service/CLUSTER/SERVICE", as IAM names it. */

@@ -68,7 +68,7 @@ static void update_done(void *userdata, const struct aws_error *error, int desir
     environment_step(environment);
 }
 
-static void start_update(struct environment *environment, size_t index, int desired)
+static bool start_update(struct environment *environment, size_t index, int desired)
 {
     struct update *update = &environment->updates[index];
     struct policy_service *service = &environment->services[index];
@@ -85,7 +85,7 @@ static void start_update(struct environment *environment, size_t index, int desi
         audit_update(environment->config, name, update->previous, desired, true);
         service->write_pretended = true;
         update_ended(update, desired);
-        return;
+        return true;
     }
     service->write_uncertain = true;
     int r = ecs_update_service(environment->context->aws, environment->config->cluster, name,
@@ -96,6 +96,7 @@ static void start_update(struct environment *environment, size_t index, int desi
         trouble_begin_text(&environment->trouble, TROUBLE_UPDATE, environment->config,
                            strerror(-r));
     }
+    return r == 0;
 }
 
 /* The desiredCount to send for a service now, or POLICY_LEAVE; what is under way is not repeated. */
@@ -109,22 +110,23 @@ static int update_to_send(const struct environment *environment, size_t index,
     return update->call && update->desired == desired ? POLICY_LEAVE : desired;
 }
 
-void environment_send_updates(struct environment *environment,
+bool environment_send_updates(struct environment *environment,
                               const struct policy_decision *decision)
 {
-    bool is_any = false;
+    bool is_any = false, is_all = true;
 
     for (size_t i = 0; i < environment->config->n_services && !is_any; i++)
         is_any = update_to_send(environment, i, decision) != POLICY_LEAVE;
     if (!is_any)
-        return;
+        return true;
     /* A sleep that cannot be recorded does not happen; a wake does. */
     if (!decision->confirmed_idle)
         (void)environment_save(environment, decision->wanted == POLICY_ASLEEP);
     for (size_t i = 0; i < environment->config->n_services; i++) {
         int desired = update_to_send(environment, i, decision);
 
-        if (desired != POLICY_LEAVE)
-            start_update(environment, i, desired);
+        if (desired != POLICY_LEAVE && !start_update(environment, i, desired))
+            is_all = false;
     }
+    return is_all;
 }
