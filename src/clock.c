@@ -10,6 +10,9 @@
 
 #define DAYS_PER_YEAR 365
 
+/* 9999-12-31T23:59:59.999Z: a year of five digits is written, and then read no more. */
+#define CIVIL_MAX_MS INT64_C(253402300799999)
+
 /* The calendar, as digits in a text gave it. */
 struct civil {
     int year;
@@ -62,6 +65,8 @@ static int civil_to_wall(const struct civil *civil, struct wall *ret)
 
     ms = days * MS_PER_DAY + civil->hour * MS_PER_HOUR + civil->minute * MS_PER_MINUTE +
          civil->second * MS_PER_SECOND + civil->millisecond;
+    if (ms > CIVIL_MAX_MS) /* a leap second at the end of all */
+        return -EINVAL;
     *ret = (struct wall){.ms = ms};
     return 0;
 }

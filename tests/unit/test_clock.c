@@ -74,6 +74,7 @@ static void test_refuses_what_is_no_moment(void **state)
         "-026-03-02T12:00:00Z",
         "+026-03-02T12:00:00Z",
         "2026-03-02T12:00:0\x01Z",
+        "9999-12-31T23:59:60Z", /* the year 10000, which is not written with four digits */
     };
 
     (void)state;
