@@ -108,7 +108,8 @@ static int translate_escape(struct translation *t)
 
 /*
  * The members of [...]. In POSIX a backslash there is a plain one, and "]" stands first, "-" last,
- * "^" not first: these three are held back and put where they may stand.
+ * "^" not first: these three are held back and put where they may stand. "[" before one of ":.=" would
+ * begin a class, wherever it stands: it is written as a collating symbol.
  */
 struct set {
     bool negated, bracket, dash, caret;
@@ -175,6 +176,8 @@ static int read_member(struct translation *t, struct set *set, bool first)
         set->dash = true;
     else if (c == '^')
         set->caret = true;
+    else if (c == '[')
+        add_members(set, "[.[.]", 5);
     else
         set->members[set->n++] = c;
     return 0;

@@ -10,12 +10,42 @@
 
 #define SECRET "geheim"
 
+/* Whether the word stands where secrets do, and nowhere else: names may be told. */
+static bool is_secret;
+
+static bool begins_with_secret_name(const char *line, const char *end)
+{
+    static const char *const NAMES[] = {"aws_secret_access_key", "aws_session_token"};
+
+    while (line < end && (*line == ' ' || *line == '\t'))
+        line++;
+    for (size_t i = 0; i < ARRAY_LENGTH(NAMES); i++) {
+        size_t length = strlen(NAMES[i]);
+        if ((size_t)(end - line) > length && memcmp(line, NAMES[i], length) == 0 &&
+            strspn(line + length, " \t=") > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool secret_is_in_its_place(const char *text, size_t size)
+{
+    const char *end = text + size, *at = text, *line;
+
+    for (; (at = memmem(at, (size_t)(end - at), SECRET, strlen(SECRET))); at += strlen(SECRET)) {
+        line = memrchr(text, '\n', (size_t)(at - text));
+        if (!begins_with_secret_name(line ? line + 1 : text, at))
+            return false;
+    }
+    return true;
+}
+
 /* No message tells a secret. The one of these inputs is this word. */
 static void check_why(const struct credentials_why *why)
 {
     MUST(why->text[0]);
     MUST(strnlen(why->text, sizeof(why->text)) < sizeof(why->text));
-    MUST(!strstr(why->text, SECRET));
+    MUST(!is_secret || !strstr(why->text, SECRET));
 }
 
 static struct profile_file *parse(enum profile_dialect dialect, struct fuzz_input *input,
@@ -62,7 +92,7 @@ static void check_plan(const struct credentials_files *files, const char *profil
         check_why(&why);
         return;
     }
-    MUST(plan.source && !strstr(plan.source, SECRET));
+    MUST(plan.source && !(is_secret && strstr(plan.source, SECRET)));
     MUST(plan.origin != CREDENTIALS_FROM_KEYS || credentials_keys_are_set(&plan.keys));
     MUST(plan.n_roles <= CREDENTIALS_ROLES_MAX);
     for (size_t i = 0; i < plan.n_roles; i++)
@@ -81,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!data)
         return 0;
+    is_secret = secret_is_in_its_place((const char *)data, size);
     config->path = strdup("/root/.aws/config");
     shared->path = strdup("/root/.aws/credentials");
     config->content = parse(PROFILE_CONFIG, &input, config);
