@@ -170,7 +170,7 @@ static bool is_any_up(const struct judge_environment *environment)
 
 /* Something to put to sleep, and nothing that forbids it. */
 static const struct world_service *find_up(const struct judge *judge,
-                                           const struct judge_environment *environment)
+                                           struct judge_environment *environment, struct wall now)
 {
     const struct world_service *up = NULL;
 
@@ -184,8 +184,10 @@ static const struct world_service *find_up(const struct judge *judge,
             continue;
         if (!simulation_truth(judge->simulation, environment->world, service, &truth))
             return NULL; /* a service that is missing: stays awake */
-        if (service->is_always_on && (truth.status != SIM_ACTIVE || truth.running == 0))
+        if (service->is_always_on && (truth.status != SIM_ACTIVE || truth.running == 0)) {
+            environment->disturbed = now; /* what comes after it takes its time */
             return NULL;
+        }
         bool is_theirs = environment->is_asleep && !environment->world->rules.adopt &&
                          environment->services[i].scaled.ms > environment->slept.ms;
         if (service->is_named && truth.status == SIM_ACTIVE && truth.desired > 0 && !is_theirs &&
@@ -250,7 +252,7 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
 
     if (now.ms <= due.ms)
         return;
-    const struct world_service *up = find_up(judge, environment);
+    const struct world_service *up = find_up(judge, environment, now);
     if (!up || (rules->silence_is_unknown && !has_records(judge, environment, now)))
         return;
     judge_report(judge, recovered.ms > idle_since.ms ? "L3" : "L2", environment,
