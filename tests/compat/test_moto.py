@@ -6,16 +6,16 @@
 
 Needs moto[server] and boto3. Closes with "N passed, N failed".
 
-What moto can witness: the protocol, names and types of fields, error shapes, the flow of calls. What
-it is too simple for, and what is therefore arranged so here:
+What moto can witness: the protocol, names and types of fields, error shapes, the flow of calls.
+What it is too simple for, and what is therefore arranged so here:
 
 - Insights' `filter` is ignored: a query returns every event of its time range. So an environment is
   idle only when no event at all lies in that range, not even one that does not match, and a query
   that finds any is taken for activity at the window's edge.
 - A query is Complete at once and has no `statistics`: nothing is known of how much was scanned, so
   `silence = unknown` never sleeps here (a test below holds it to that).
-- Signatures are not verified, tasks are not run (runningCount means nothing), nothing is ever late or
-  throttled. The simulated AWS in sim/ is for these.
+- Signatures are not verified, tasks are not run (runningCount means nothing), nothing is ever late
+  or throttled. The simulated AWS in sim/ is for these.
 """
 
 import argparse
@@ -44,7 +44,7 @@ os.environ["PROVISIONERD_BUILD"] = str(PROGRAM.parent)
 import boto3  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
 
-from harness import (ACCESS_KEY, ASLEEP, AWAKE, KEYS, LOG_GROUP, REGION, SECRET_KEY,  # noqa: E402
+from harness import (ACCESS_KEY, ASLEEP, AWAKE, LOG_GROUP, REGION, SECRET_KEY,  # noqa: E402
                      SHORT_WINDOW, Story, eventually)
 
 ACCOUNT = "123456789012"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A day of a staging environment in a minute: it is used, falls asleep, is woken, and is not fooled.
+"""A day of a staging environment in a minute: used, put to sleep, woken, and never fooled.
 
     python3 tests/e2e/demo.py [--build build]
 
-Starts the simulated AWS and the daemon as an ordinary user could, and ends both. In the end it holds
-what it told against the simulated AWS's own records; the exit status is 0 if all of it was true.
+Starts the simulated AWS and the daemon as an ordinary user could, and ends both. In the end it
+holds what it told against the simulated AWS's own records; the exit status is 0 if all was true.
 """
 
 import argparse
@@ -125,7 +125,7 @@ def write_replay(path):
 
     begin = int(BEGIN[:2]) * 3600 + int(BEGIN[3:]) * 60
     rest_of_day = [line for line in day if seconds(line) >= begin]
-    night = [line.replace("[12/May/", "[13/May/") for line in day if seconds(line) < 6 * 3600 + 1800]
+    night = [line.replace("[12/May/", "[13/May/") for line in day if seconds(line) < 6.5 * 3600]
     path.write_text("\n".join(rest_of_day + night) + "\n")
     first = seconds(rest_of_day[0])
     return ([((seconds(line) - first) / SPEED, "/api/v1/" in line) for line in rest_of_day] +
@@ -180,8 +180,8 @@ class Demo:
         self.hours = hours
         came = [is_use for when, is_use in self.day if when <= elapsed_s]
         minutes = int(BEGIN[:2]) * 60 + int(BEGIN[3:]) + hours * 60
-        self.screen.line("gateway", f"{minutes // 60 % 24:02}:{minutes % 60:02}  {len(came)} requests "
-                         f"so far, {sum(came)} of them for the API", "2")
+        self.screen.line("gateway", f"{minutes // 60 % 24:02}:{minutes % 60:02}  {len(came)} "
+                         f"requests so far, {sum(came)} of them for the API", "2")
 
     def tell_news(self):
         """What the daemon said since, and how the counts are now."""
@@ -246,9 +246,9 @@ class Demo:
         self.watch(lambda: self.sim.now_ms() >= last_use_ms, "the last colleague leaves")
 
     def scene_asleep(self):
-        self.screen.heading("2. Evening (18:10): the last one leaves; only health checks and bots go on")
-        self.screen.say("When there has been none for the API in an hour, Logs Insights has to confirm "
-                        "that; only then it sleeps.")
+        self.screen.heading("2. Evening (18:10): the last one leaves; health checks and bots go on")
+        self.screen.say("When there has been none for the API in an hour, Logs Insights has to "
+                        "confirm that; only then it sleeps.")
         self.watch(lambda: self.has((0, 0, 0)), "it falls asleep")
         self.watch(lambda: self.daemon.says("asleep; will wake to"), "the daemon knows it")
         asleep_requests = self.sim.admin("GET", "stats")["requestsServed"]
@@ -318,8 +318,8 @@ class Demo:
         yield (self.requests_asleep > 0 and len(looks) > 2 and
                not [call for call in updates
                     if self.asleep_since < call["number"] <= self.woken_since],
-               f"Asleep, it looked {len(looks)} times; {self.requests_asleep} health checks and bots "
-               "came in that time, and woke nobody.")
+               f"Asleep, it looked {len(looks)} times; {self.requests_asleep} health checks and "
+               "bots came in that time, and woke nobody.")
 
         woken_ms = updates[3]["timeMs"] - self.knocked_ms if len(updates) > 3 else -1
         yield (woken_ms >= 0,

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The real daemon against the simulated AWS, over loopback.
 
-A test is a `Story`: it starts a `Sim` and one `Daemon` or more in a directory of its own, and speaks
-of events, services and calls. Nothing waits for a fixed time: `eventually()` looks until it is so,
-with a generous deadline; that something does NOT happen is shown by waiting for what comes after it.
+A test is a `Story`: it starts a `Sim` and one `Daemon` or more in a directory of its own, and
+speaks of events, services and calls. Nothing waits for a fixed time: `eventually()` looks until it
+is so, with a generous deadline; that something does NOT happen is shown by waiting for what comes
+after it.
 """
 
 import contextlib
@@ -133,7 +134,7 @@ class Program:
         return "\n".join(self.lines)
 
     def says(self, text, after=0):
-        """The first line from number `after` on that contains the text, or matches the expression."""
+        """The first line from number `after` on that has the text in it, or matches."""
         found = text.search if isinstance(text, re.Pattern) else lambda line: text in line
         return next((line for line in self.lines[after:] if found(line)), None)
 
@@ -354,8 +355,8 @@ def ini(sections):
     return "\n".join(lines)
 
 
-# A day, scaled down: looks and checks are seconds apart. The window is not, unless the test is about
-# falling idle: what was not used before it began is idle at once, and what is woken stays so.
+# A day, scaled down: looks and checks are seconds apart. The window is not, unless the test is
+# about falling idle: what was not used before it began is idle at once, what is woken stays so.
 QUICK = {
     "window": "1h",
     "lateness": "0s",

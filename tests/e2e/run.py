@@ -105,7 +105,7 @@ def main():
 
     cores = len(os.sched_getaffinity(0))
     import harness
-    jobs = arguments.j or max(4, min(cores * (3 if harness.SANITIZED else 5), 24))
+    jobs = arguments.j or max(4, min(cores * (4 if harness.SANITIZED else 5), 24))
     began = time.monotonic()
     counts = {"ok": 0, "FAILED": 0}
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:

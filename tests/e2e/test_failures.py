@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Bad days: what it does, and says, when AWS or the host refuse. It never sleeps on "I don't know"."""
+"""Bad days: what it does, and says, when AWS or the host refuse. It never sleeps on a doubt."""
 
+import os
 import resource
+import unittest
 
 from harness import (ACCESS_KEY, ASLEEP, AWAKE, CLUSTER, KEYS, LOG_GROUP, SECRET_KEY, Story,
                      Systemd, services, world)
@@ -65,6 +67,16 @@ class Transient(Story):
         self.sim.wait_for_counts(ASLEEP)
         self.sim.request()
         self.sim.wait_for_counts(AWAKE)
+
+    def test_when_members_come_in_another_order(self):
+        """No failure at all, and to be taken for none."""
+        self.start_sim()
+        self.write_config()
+        self.sim.fault("reorder")
+        self.start_daemon()
+        self.fall_asleep()
+        self.wake_up()
+        self.assertEqual(0, self.daemon.count("warning"))
 
     def test_when_waking_is_throttled(self):
         self.start()
@@ -451,6 +463,18 @@ class Disk(Story):
         (self.state_directory / "state.json.new").rmdir()
         self.fall_asleep()
         self.wake_up()
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
+    def test_a_state_directory_that_cannot_be_written(self):
+        self.start_sim()
+        self.write_config()
+        self.state_directory.mkdir(mode=0o500)
+        self.addCleanup(self.state_directory.chmod, 0o700)
+        self.start_daemon()
+        self.daemon.wait_for("cannot be written (Permission denied)")
+        self.assert_stays_awake()
+        self.state_directory.chmod(0o700)
+        self.fall_asleep()
 
     def test_that_is_full(self):
         self.start_sim()

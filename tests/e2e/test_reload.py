@@ -113,6 +113,17 @@ class Reload(Story):
         self.daemon.reload()
         self.sim.wait_for_counts(OTHER_COUNTS, "other")
 
+    def test_removed_while_the_daemon_was_down(self):
+        self.start_two()
+        self.both_sleep()
+        self.assertEqual(0, self.daemon.stop())
+        self.write_config()
+        self.start_daemon()
+        line = self.daemon.wait_for("other: removed from the configuration while asleep")
+        self.assertIn("--service two --desired-count 2", line)
+        self.wake_up()
+        self.assertEqual({"one": 0, "two": 0}, self.sim.counts("other", ("one", "two")))
+
     def test_removes_one_that_sleeps_and_wakes_it(self):
         self.start_two(on_remove="wake")
         self.both_sleep()
