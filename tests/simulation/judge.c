@@ -68,6 +68,8 @@ static int add_environment(struct judge *judge, struct world_environment *world)
         .slept = WALL_NEVER,
         .waking = WALL_NEVER,
         .last_activity = WALL_NEVER,
+        .last_visible = WALL_NEVER,
+        .fell_asleep_whole = true,
         .disturbed = WALL_NEVER,
         .was_configured = world->is_configured,
     };
@@ -278,6 +280,15 @@ void judge_after_act(struct judge *judge, const struct world_act *act)
         judge_take_counts(judge, judge_environment_of(judge, act->environment));
 }
 
+static bool is_wholly_down(const struct judge_environment *environment)
+{
+    for (size_t i = 0; i < environment->world->n_services; i++)
+        if (environment->world->services[i].is_named &&
+            judge_count_of(&environment->services[i]) > 0)
+            return false;
+    return true;
+}
+
 /* An environment that the daemon has just let go, or taken on. */
 static void take_configuration(struct judge *judge, struct wall now)
 {
@@ -305,6 +316,7 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         for (size_t i = 0; i < judge->n_environments; i++) {
             judge->environments[i].was_configured = judge->environments[i].world->is_configured;
             judge->environments[i].n_told = 0;
+            judge->environments[i].fell_asleep_whole = is_wholly_down(&judge->environments[i]);
             for (size_t j = 0; j < judge->environments[i].world->n_services; j++)
                 judge->environments[i].services[j].n_shown = 0;
         }

@@ -46,8 +46,10 @@
  *     somebody's scaling up what was put to sleep (adopt), by the time that stale reads and
  *     poll_interval_awake take more.
  *     Not judged if the activity leaves the window before that: then it is none any more.
- * L2  Without activity, every service is at 0 by window + lateness + check_interval + query time.
- *     Waking for no reason is thus a violation, too.
+ * L2  Without activity, every service is at 0 by window + lateness + check_interval + query time; and
+ *     it stays so: a wake has a reason, which is activity that came to light since the sleep, or that a
+ *     longer window holds again, somebody's scaling of one of the services, or removal. A daemon that
+ *     finds a sleep half done by the one before may undo it.
  * L3  The same, JUDGE_RECOVERY_MS after trouble has ended: L1 and L2 are told as L3 then.
  * R1  Requests of each operation fit AWS's documented budget, as they arrive. While there is trouble
  *     they may be held up on the way for JUDGE_HELD_UP_MS, and arrive together: then only their rate
@@ -143,6 +145,8 @@ struct judge_environment {
     struct wall waking; /* the first to more since */
 
     struct wall last_activity;     /* newest timestamp of what can be read */
+    struct wall last_visible;      /* when the last of it came to light */
+    bool fell_asleep_whole;        /* at the daemon's start, or since: nothing was up */
     struct judge_activity *coming; /* put, but not to be read yet */
     size_t n_coming, coming_allocated;
     struct judge_activity told[JUDGE_TOLD_KEPT]; /* shown in answers; visible: when it arrived */

@@ -117,6 +117,7 @@ static void record_sleep(struct judge *judge, struct judge_environment *environm
 
     if (!environment->is_asleep)
         begin_sleep(environment);
+    environment->fell_asleep_whole = true;
     environment->is_asleep = true;
     environment->slept = now;
     if (before > 0 && service->sleep != environment->sleep)
@@ -187,20 +188,31 @@ static bool was_shown(const struct judge_service *service, struct wall now)
     return shown && shown->asked.ms > clear.ms && !shown->is_missing && shown->desired > 0;
 }
 
-void judge_wake(struct judge *judge, struct judge_environment *environment,
-                struct world_service *service, int64_t desired, struct wall now)
+/* Somebody has scaled one of its services since it fell asleep, in one way or another. */
+static bool is_scaled_since(const struct judge_environment *environment, struct wall since)
 {
-    struct judge_service *its = judge_service_of(environment, service);
-    int64_t before = judge->count_before;
+    for (size_t i = 0; i < environment->world->n_services; i++)
+        if (environment->services[i].scaled.ms >= since.ms)
+            return true;
+    return false;
+}
 
-    if (desired == before)
-        return; /* nothing changes */
-    if (before > 0 && was_shown(its, now)) {
-        judge_report(judge, "S5", environment,
-                     "UpdateService of %s to %lld takes away the %lld that somebody gave it",
-                     service->name, (long long)desired, (long long)before);
-        return;
-    }
+static bool has_reason(const struct judge_environment *environment, struct wall now)
+{
+    const struct world_environment *world = environment->world;
+
+    return !world->is_configured || !environment->fell_asleep_whole ||
+           environment->last_visible.ms >= environment->slept.ms - JUDGE_GAP_MS ||
+           environment->last_activity.ms >= now.ms - world->rules.window_ms - JUDGE_GAP_MS ||
+           is_scaled_since(environment, wall_add(environment->slept, -JUDGE_GAP_MS));
+}
+
+/* The counts that a service may be given, and no others. */
+static void judge_count(struct judge *judge, const struct judge_environment *environment,
+                        const struct world_service *service, int64_t desired, struct wall now)
+{
+    const struct judge_service *its = judge_service_of(environment, service);
+
     if (service->configured_count >= 0 && desired == service->configured_count)
         return;
     if (service->configured_count < 0 &&
@@ -214,4 +226,22 @@ void judge_wake(struct judge *judge, struct judge_environment *environment,
         judge_report(judge, "S4", environment,
                      "UpdateService of %s to %lld: neither recorded nor configured", service->name,
                      (long long)desired);
+}
+
+void judge_wake(struct judge *judge, struct judge_environment *environment,
+                struct world_service *service, int64_t desired, struct wall now)
+{
+    const struct judge_service *its = judge_service_of(environment, service);
+    int64_t before = judge->count_before;
+
+    if (desired == before)
+        return; /* nothing changes */
+    if (before > 0 && was_shown(its, now))
+        judge_report(judge, "S5", environment,
+                     "UpdateService of %s to %lld takes away the %lld that somebody gave it",
+                     service->name, (long long)desired, (long long)before);
+    judge_count(judge, environment, service, desired, now);
+    judge_take_events(judge, now);
+    if (before == 0 && its->is_owed && environment->is_asleep && !has_reason(environment, now))
+        judge_report(judge, "L2", environment, "service %s is woken for no reason", service->name);
 }

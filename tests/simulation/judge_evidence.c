@@ -274,6 +274,7 @@ static void come_to_light(struct judge *judge, struct judge_environment *environ
                           struct judge_activity activity)
 {
     environment->last_activity = judge_later(environment->last_activity, activity.timestamp);
+    environment->last_visible = judge_later(environment->last_visible, activity.visible);
     judge_demand_wake(judge, environment, activity);
 }
 

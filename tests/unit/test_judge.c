@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -673,6 +674,7 @@ static void test_s4_not_when_it_has_become_active_meanwhile(void **state)
     pass(JUDGE_GAP_MS + SECOND);
     describes_api_as("ACTIVE", "REPLICA");
     now.ms += SECOND;
+    activity(0, 0);
     updates("api", 2);
     expect_no_violation();
 }
@@ -936,8 +938,30 @@ static void test_l2_a_wake_for_no_reason(void **state)
     pass(5 * HOUR);
     expect_no_violation();
     wakes(2, 3);
-    pass(10 * SECOND);
-    expect_violation("L2", "is up");
+    expect_violation("L2", "for no reason");
+}
+
+static void test_l2_a_wake_for_no_reason_after_a_restart(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+    wakes(2, 3);
+    expect_violation("L2", "for no reason");
+}
+
+static void test_l2_not_when_a_sleep_was_half_done(void **state)
+{
+    (void)state;
+    confirms_idle();
+    updates("api", 0);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    now.ms += SECOND;
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+    updates("api", 2);
+    expect_no_violation();
 }
 
 static void test_l2_not_while_the_log_has_no_writer(void **state)
@@ -1038,11 +1062,25 @@ static void test_r2_timers(void **state)
         loop_timer_free(timers[i]);
 }
 
+/* Under valgrind and ASan another malloc is in charge, which mallinfo2() knows nothing of. */
+static bool heap_can_be_measured(void)
+{
+    size_t before = mallinfo2().uordblks;
+    void *block = malloc(1000);
+    bool grew = mallinfo2().uordblks > before;
+
+    free(block);
+    return grew;
+}
+
 static void test_r2_a_heap_that_grows(void **state)
 {
     enum { BLOCKS = 64 };
     void *blocks[BLOCKS] = {NULL};
     (void)state;
+
+    if (!heap_can_be_measured())
+        skip();
 
     simulation.calm_since = SIM_FOREVER; /* only the heap is in question */
     for (int day = 0; day < 4; day++)
@@ -1122,6 +1160,8 @@ int main(void)
         STORY(test_l2_never_asleep),
         STORY(test_l2_one_service_stays_up),
         STORY(test_l2_a_wake_for_no_reason),
+        STORY(test_l2_a_wake_for_no_reason_after_a_restart),
+        STORY(test_l2_not_when_a_sleep_was_half_done),
         STORY(test_l2_not_while_the_log_has_no_writer),
         STORY(test_l3_never_asleep_after_trouble),
         STORY(test_r1_more_than_five_in_a_second),
