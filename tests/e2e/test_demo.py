@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from harness import BUILD, environment_of_programs, eventually
@@ -29,11 +30,17 @@ def is_running(pid):
 
 
 class Manners(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="provisionerd-e2e-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
     def start(self, stdout=subprocess.PIPE, **environment):
         popen = subprocess.Popen(
             [sys.executable, DEMO, "--build", BUILD], stdin=subprocess.DEVNULL, stdout=stdout,
             stderr=subprocess.STDOUT, start_new_session=True,
-            env=environment_of_programs(PYTHONIOENCODING="utf-8", TERM="xterm", **environment))
+            env={**environment_of_programs(PYTHONIOENCODING="utf-8", TERM="xterm", **environment),
+                 "TMPDIR": str(self.directory)})
         self.addCleanup(popen.wait)
         self.addCleanup(popen.kill)
         if stdout == subprocess.PIPE:
@@ -60,6 +67,7 @@ class Manners(unittest.TestCase):
         self.assertIn("Nothing is left running", rest)
         self.assertNotIn("Traceback", rest)
         eventually(lambda: not any(map(is_running, pids)), "nothing is left running")
+        self.assertEqual([], list(self.directory.iterdir()), "nor lying about")
 
     def test_an_interrupt_at_the_terminal(self):
         self.check_interrupt(os.killpg, signal.SIGINT)
