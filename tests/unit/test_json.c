@@ -154,8 +154,8 @@ static void test_reads_half_a_surrogate_pair_as_a_replacement_character(void **s
     struct json_object *object = parsed(
         "[\"\\ud83d\", \"\\ud83dx\", \"\\ud83d\\u0041\", \"\\ude00\", \"\\ud83d\\ud83d\\ude00\"]");
     static const char *const expected[] = {"\xef\xbf\xbd", "\xef\xbf\xbdx",
-                                           "\xef\xbf\xbd"
-                                           "A",
+                                           ("\xef\xbf\xbd"
+                                            "A"),
                                            "\xef\xbf\xbd", "\xef\xbf\xbd\xf0\x9f\x98\x80"};
 
     for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
