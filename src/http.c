@@ -19,6 +19,7 @@
 #include <sys/queue.h>
 
 #include "cleanup.h"
+#include "http/http_crypto.h"
 #include "http/http_transfer.h"
 #include "log.h"
 
@@ -277,6 +278,9 @@ int http_new(struct loop *loop, const struct http_options *options, struct http 
     /* Counted by curl; never given back, as a call being told may outlive its pool by a moment. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return -ENOMEM;
+    r = http_prepare_crypto();
+    if (r < 0)
+        return r;
     warn_of_blocking_resolver();
 
     http = calloc(1, sizeof(*http));

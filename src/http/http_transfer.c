@@ -23,6 +23,10 @@
 #define KEEPALIVE_IDLE_S 60L
 #define KEEPALIVE_INTERVAL_S 30L
 
+/* The certificate authorities as they were read once: curl would use them for a day, although they
+ * may have been renewed, or memory may have been too short to read them well. */
+#define CA_CACHE_S 600L
+
 /* Of a response. AWS sends about ten; curl bounds their bytes. */
 #define RESPONSE_HEADERS_MAX 200
 
@@ -420,6 +424,7 @@ static int set_protocol(struct transfer *transfer, const char *ca_bundle, bool d
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S);
     if (ca_bundle) {
         SET(CURLOPT_CAINFO, ca_bundle);
         SET(CURLOPT_CAPATH, NULL); /* in place of the system's, not beside them */
