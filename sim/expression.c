@@ -146,10 +146,16 @@ static int read_escaped_member(struct translation *t, struct set *set, char *ret
     *ret_plain = false;
     if (c == 'd') {
         add_members(set, "0-9", 3);
+    } else if (c == 'D') {
+        add_members(set, "\x01-/:-\xff", 6); /* bytes, as all here */
     } else if (c == 'w') {
         add_members(set, "A-Za-z0-9_", 10);
+    } else if (c == 'W') {
+        add_members(set, "\x01-/:-@[-^`{-\xff", 13);
     } else if (c == 's') {
         add_members(set, " \t\n\r\f\v", 6);
+    } else if (c == 'S') {
+        add_members(set, "\x01-\x08\x0e-\x1f!-\xff", 9);
     } else {
         *ret_plain = true;
         *ret = control_or_self(c);
