@@ -37,6 +37,27 @@ step() {
     tally "$name" "$status" "$logs/step"
 }
 
+# start NAME COMMAND...: beside what follows, for what mostly waits; collect() waits for them all.
+started=()
+start() {
+    local name=$1 log="$logs/started.${#started[@]}"
+    shift
+    started+=("$name")
+    (
+        status=0
+        "$@" >"$log" 2>&1 </dev/null || status=$?
+        echo "$status" >"$log.status"
+    ) &
+}
+
+collect() {
+    wait
+    for i in "${!started[@]}"; do
+        tally "${started[$i]}" "$(cat "$logs/started.$i.status")" "$logs/started.$i"
+    done
+    started=()
+}
+
 # units NAME BUILD [WRAPPER...]: all unit tests of a build, on all cores.
 units() {
     local name=$1 build=$2 status=0
@@ -61,13 +82,13 @@ units() {
 }
 
 MAKE_OPTIONS=""
-step "build with gcc" make -s -j"$jobs" all
+step "build with gcc" make -s -j"$jobs" all build/simulate
 units "unit tests" build
 units "unit tests, valgrind" build \
     valgrind -q --error-exitcode=9 --leak-check=full --child-silent-after-fork=yes
 MAKE_OPTIONS="SANITIZE=address,undefined"
 units "unit tests, ASan and UBSan" build/asan
-step "build with ASan and UBSan" make -s -j"$jobs" $MAKE_OPTIONS BUILD=build/asan all
+step "build with ASan and UBSan" make -s -j"$jobs" $MAKE_OPTIONS BUILD=build/asan all build/asan/simulate
 MAKE_OPTIONS=""
 step "build with clang" make -s -j"$jobs" CC=clang BUILD=build/clang all unit-tests
 
@@ -79,17 +100,22 @@ step "SigV4: the program" \
     "$python" tests/compat/test_sigv4_program.py --program build/sigv4
 step "simulated AWS: the program" \
     "$python" tests/compat/test_sim_program.py --program build/provisionerd-sim
-step "simulated AWS: driven by botocore" \
-    "$python" tests/compat/test_sim_botocore.py --program build/provisionerd-sim
-step "simulated AWS: driven by the AWS CLI" \
-    "$python" tests/compat/test_sim_awscli.py --program build/provisionerd-sim
-step "daemon against moto" \
-    "$python" tests/compat/test_moto.py --program build/provisionerd
-step "daemon, end to end" \
+
+start "daemon, end to end" \
     "$python" tests/e2e/run.py --build build
-step "daemon, end to end, ASan and UBSan" \
+start "daemon against moto" \
+    "$python" tests/compat/test_moto.py --program build/provisionerd
+start "simulated AWS: driven by botocore" \
+    "$python" tests/compat/test_sim_botocore.py --program build/provisionerd-sim
+start "simulated AWS: driven by the AWS CLI" \
+    "$python" tests/compat/test_sim_awscli.py --program build/provisionerd-sim
+start "demo" python3 tests/e2e/demo.py
+collect
+start "daemon, end to end, ASan and UBSan" \
     "$python" tests/e2e/run.py --build build/asan
-step "demo" python3 tests/e2e/demo.py
+step "simulation" tests/simulation/check.sh build build/asan
+collect
+step "fuzzing, from the corpora" tests/fuzz/check.sh
 
 step "format" make -s check-format
 step "clang-tidy" make -s -j"$jobs" tidy
