@@ -106,13 +106,9 @@ static int translate_escape(struct translation *t)
     return 0;
 }
 
-/*
- * The members of [...]. In POSIX a backslash there is a plain one, and "]" stands first, "-" last,
- * "^" not first: these three are held back and put where they may stand. "[" before one of ":.=" would
- * begin a class, wherever it stands: it is written as a collating symbol.
- */
+/* The members of [...]. In POSIX a backslash there is a plain one. */
 struct set {
-    bool negated, bracket, dash, caret;
+    bool negated;
     char members[SET_MAX];
     size_t n;
 };
@@ -176,14 +172,9 @@ static int read_member(struct translation *t, struct set *set, bool first)
         return r;
     if (c == '[' && !escaped && t->in < t->end && strchr(":.=", *t->in))
         return -EINVAL; /* POSIX classes are not of these languages */
-    if (c == ']')
-        set->bracket = true;
-    else if (c == '-' && (escaped || first || (t->in < t->end && *t->in == ']')))
-        set->dash = true;
-    else if (c == '^')
-        set->caret = true;
-    else if (c == '[')
-        add_members(set, "[.[.]", 5);
+    bool is_range = c == '-' && !escaped && !first && t->in < t->end && *t->in != ']';
+    if (strchr("[]^-", c) && !is_range)
+        add_members(set, (char[]){'[', '.', c, '.', ']'}, 5); /* plain, wherever it stands */
     else
         set->members[set->n++] = c;
     return 0;
@@ -191,22 +182,9 @@ static int read_member(struct translation *t, struct set *set, bool first)
 
 static void emit_set(struct translation *t, const struct set *set)
 {
-    bool caret_may_follow = set->n > 0 || set->bracket || set->negated;
-    if (set->caret && !caret_may_follow && !set->dash) {
-        emit(t, "\\^");
-        return;
-    }
     emit(t, set->negated ? "[^" : "[");
-    if (set->bracket)
-        emit_byte(t, ']');
-    for (size_t i = 0; i < set->n; i++)
-        emit_byte(t, set->members[i]);
-    if (set->caret && caret_may_follow)
-        emit_byte(t, '^');
-    if (set->dash)
-        emit_byte(t, '-');
-    if (set->caret && !caret_may_follow)
-        emit_byte(t, '^'); /* behind the dash: "[-^]" */
+    memcpy(t->out, set->members, set->n);
+    t->out += set->n;
     emit_byte(t, ']');
 }
 
