@@ -84,6 +84,7 @@ struct aws {
     uint64_t next_sequence;
     struct aws_call *calls;
     size_t n_calls;
+    struct mono answer_sent; /* see aws_answer_sent() */
 };
 
 static struct skew_moment present(const struct aws *aws)
@@ -180,6 +181,7 @@ static void call_finish(struct aws_call *call, const struct aws_error *error,
     aws_done_fn *done = call->done;
     void *userdata = call->userdata;
 
+    call->aws->answer_sent = call->sent.mono;
     call_remove(call);
     done(userdata, error, body);
 }
@@ -565,6 +567,11 @@ struct aws *aws_free(struct aws *aws)
     free(aws->endpoint_url);
     free(aws);
     return NULL;
+}
+
+struct mono aws_answer_sent(const struct aws *aws)
+{
+    return aws->answer_sent;
 }
 
 size_t aws_calls_pending(const struct aws *aws)

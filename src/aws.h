@@ -69,6 +69,10 @@ void aws_call_cancel(struct aws_call *call);
 /* The answer goes to somebody else: for an owner that goes away while the call must go on. */
 void aws_call_redirect(struct aws_call *call, aws_done_fn *done, void *userdata);
 
+/* Within a call's callback: when the request left to which this is the answer. Before that a call may
+ * have waited long for its turn. */
+struct mono aws_answer_sent(const struct aws *aws);
+
 /* AWS's present moment: this host's, corrected by the measured skew. A step of this host's clock
  * does not move it, once an answer has told the time. */
 struct wall aws_now(struct aws *aws);

@@ -324,7 +324,7 @@ int environment_new(const struct environment_context *context,
                     struct environment **ret)
 {
     const struct policy_evidence never = {
-        .began = MONO_NEVER, .ended = MONO_NEVER, .began_at = WALL_NEVER};
+        .began = MONO_NEVER, .ended = MONO_NEVER, .sent = MONO_NEVER, .began_at = WALL_NEVER};
     _cleanup_(environment_free) struct environment *environment = calloc(1, sizeof(*environment));
     int r;
 

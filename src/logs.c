@@ -201,7 +201,8 @@ static void page_came(void *userdata, const struct aws_error *error, struct json
         filter_end(filter);
         return;
     }
-    filter->result.n_pages++;
+    if (filter->result.n_pages++ == 0)
+        filter->result.sent = aws_answer_sent(filter->aws);
     if (json_get_array(body, "events", &events) < 0) {
         filter_fail(filter, AWS_ERROR_MALFORMED, "an answer without a list of events");
         return;
@@ -262,6 +263,7 @@ int logs_filter_log_events(struct aws *aws, const struct logs_filter_request *re
     *filter = (struct logs_filter){
         .aws = aws,
         .priority = request->priority,
+        .result.sent = MONO_NEVER,
         .event = event,
         .done = done,
         .userdata = userdata,

@@ -44,6 +44,8 @@ struct logs_filter_result {
     struct aws_error error; /* AWS_OK: all that was read is good */
     bool exhausted;         /* the search came to its end: absence of a match is a fact.
                                Never with an error, never when stopped early or at the page limit */
+    struct mono sent;       /* when the request left that the first page answers; what came after
+                               that moment may be missing. MONO_NEVER: no page came */
     size_t n_pages;
     size_t n_events;
 };

@@ -171,7 +171,7 @@ static bool chain_is_stale(const struct policy_rules *rules,
     int64_t elapsed_mono_ms = mono_since(observation->now_mono, query->began);
 
     return mono_since(look->began, query->ended) > POLICY_QUERY_AGE_MAX_MS ||
-           mono_since(observation->now_mono, look->began) > POLICY_LOOK_AGE_MAX_MS ||
+           mono_since(observation->now_mono, look->sent) > POLICY_LOOK_AGE_MAX_MS ||
            llabs(elapsed_wall_ms - elapsed_mono_ms) > POLICY_CLOCK_TOLERANCE_MS ||
            observation->woken.ms > query->began.ms ||
            /* The rules may have changed since it was asked. */

@@ -37,8 +37,10 @@
 /* How long DescribeServices may go on showing the counts from before a write (reads are eventually
  * consistent): for so long our own write is the better witness. */
 #define POLICY_STALE_READ_MS (60 * MS_PER_SECOND)
-/* From the end of the query to the last look, and from the last look to the act: later is stale. */
-#define POLICY_QUERY_AGE_MAX_MS (2 * MS_PER_MINUTE)
+/* From the end of the query until the last look is asked for, and from the moment it leaves to the
+ * act: later is stale. The look goes back to before the query's end; so the first may be long enough
+ * for an earlier look to have its turn among those of hundreds of environments. */
+#define POLICY_QUERY_AGE_MAX_MS (10 * MS_PER_MINUTE)
 #define POLICY_LOOK_AGE_MAX_MS (30 * MS_PER_SECOND)
 /* The wall clock may disagree with the monotonic one by so much before the chain is void. */
 #define POLICY_CLOCK_TOLERANCE_MS (5 * MS_PER_SECOND)
@@ -101,7 +103,8 @@ struct policy_evidence {
     bool refused; /* the failure is one that a quick retry will not cure */
     enum policy_finding finding;
     struct mono began;
-    struct mono ended;    /* of the last that ended */
+    struct mono ended; /* of the last that ended */
+    struct mono sent;  /* of a look that ended: when its first request left; it may have waited */
     struct wall began_at; /* AWS's time */
     struct wall from;     /* time range asked for, of a search */
     struct wall to;

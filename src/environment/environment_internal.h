@@ -48,7 +48,8 @@ struct environment {
     struct update *updates;          /* as config->services */
     struct search *searches;         /* as config->log_groups */
     size_t n_searching;
-    bool look_exhausted; /* of the look under way */
+    struct mono look_sent; /* of the look under way: when its first request left */
+    bool look_exhausted;
     bool look_matched;
     bool look_failed; /* in at least one log group */
     bool look_refused;

@@ -120,6 +120,7 @@ static void end_look(struct environment *environment)
                                                                 : POLICY_UNKNOWN;
 
     end(environment, look, finding, environment->look_refused);
+    look->sent = environment->look_sent;
     if (finding == POLICY_NO_MATCH)
         environment->observation.looked_until = look->began_at;
     if (!environment->look_failed)
@@ -133,6 +134,7 @@ static void look_done(void *userdata, const struct logs_filter_result *result)
 
     search->filter = NULL;
     environment->n_searching--;
+    environment->look_sent = mono_min(environment->look_sent, result->sent);
     if (!result->exhausted)
         environment->look_exhausted = false;
     if (result->error.kind != AWS_OK) {
@@ -154,6 +156,7 @@ void environment_start_look(struct environment *environment, struct wall from)
     int r = 0;
 
     begin(environment, &observation->look, from, WALL_NEVER);
+    environment->look_sent = MONO_FOREVER;
     environment->look_exhausted = true;
     environment->look_matched = environment->look_failed = environment->look_refused = false;
     for (size_t i = 0; i < config->n_log_groups && r == 0; i++) {

@@ -96,6 +96,7 @@ static void begin(struct world *world, struct policy_evidence *evidence)
 static void end(struct world *world, struct policy_evidence *evidence, enum policy_finding finding)
 {
     evidence->running = false;
+    evidence->sent = evidence->began;
     evidence->ended = world->seen.now_mono;
     evidence->finding = finding;
 }
@@ -320,6 +321,24 @@ static void test_old_evidence_is_void(void **state)
     (void)state;
     struct world world = given_confirmed_idle();
     pass(&world, POLICY_LOOK_AGE_MAX_MS + 1);
+    expect_stays_awake(&world, POLICY_STALE);
+}
+
+/* Among hundreds of environments a request waits for its turn: that makes its answer no older. */
+static void test_a_last_look_that_waited_for_its_turn_is_as_good(void **state)
+{
+    (void)state;
+    struct world world = given_idle_awake();
+    when_described(&world);
+    when_queried(&world, POLICY_NO_MATCH);
+    when_described(&world);
+    assert_true(decide(&world).look);
+    begin(&world, &world.seen.look);
+    pass(&world, 5 * MINUTE);
+    end(&world, &world.seen.look, POLICY_NO_MATCH);
+    world.seen.look.sent = mono_add(world.seen.now_mono, -SECOND);
+    assert_true(decide(&world).confirmed_idle);
+    world.seen.look.sent = world.seen.look.began;
     expect_stays_awake(&world, POLICY_STALE);
 }
 
@@ -743,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_stays_awake_when_the_last_look_fails_or_matches),
         cmocka_unit_test(test_activity_seen_during_the_check_ends_it),
         cmocka_unit_test(test_old_evidence_is_void),
+        cmocka_unit_test(test_a_last_look_that_waited_for_its_turn_is_as_good),
         cmocka_unit_test(test_a_slow_last_look_voids_the_query),
         cmocka_unit_test(test_a_stepped_clock_voids_the_chain),
         cmocka_unit_test(test_a_wake_after_the_query_voids_the_chain),

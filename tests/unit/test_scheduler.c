@@ -830,6 +830,44 @@ static void test_a_broken_environment_holds_up_no_other(void **state)
     assert_int_equal(desired(world, "all-in-one"), 4);
 }
 
+#define N_MANY 160
+
+/* More looks are due than the budget of FilterLogEvents allows: each waits for its turn, longer than
+ * evidence may be old. */
+static void test_hundreds_fall_asleep_though_their_looks_wait_for_their_turn(void **state)
+{
+    struct world *world = *state;
+    char *sections = NULL, name[32], log_group[32];
+    char status[SCHEDULER_STATUS_MAX];
+    size_t size;
+    FILE *text = open_memstream(&sections, &size);
+
+    for (int i = 0; i < N_MANY; i++) {
+        struct sim_cluster *cluster;
+
+        snprintf(name, sizeof(name), "team-%d", i);
+        snprintf(log_group, sizeof(log_group), "/ecs/team-%d", i);
+        const struct sim_service_options options = {
+            .name = "api", .desired = 2, .log_group = log_group, .running_already = true};
+        assert_int_equal(
+            sim_log_group_add(world->sim, log_group, false, loop_wall(world->loop), NULL), 0);
+        assert_int_equal(sim_cluster_add(world->sim, name, &cluster), 0);
+        assert_int_equal(
+            sim_service_add(world->sim, cluster, &options, loop_wall(world->loop), NULL), 0);
+        fprintf(text,
+                "[environment %s]\ncluster = %s\nservices = api\nlog_group = %s\n"
+                "poll_interval_awake = 15s\n",
+                name, name, log_group);
+    }
+    assert_int_equal(fclose(text), 0);
+    world->dry_run = true; /* the disk is not what they wait for */
+    start_daemon(world, sections, "");
+    free(sections);
+    pass(world, 15 * MINUTE);
+    assert_string_equal(scheduler_format_status(world->scheduler, status),
+                        "160 environments: 160 asleep");
+}
+
 static void test_the_status_is_one_sentence(void **state)
 {
     struct world *world = *state;
@@ -887,6 +925,7 @@ int main(void)
         story(test_a_dry_run_tells_and_touches_nothing),
         story(test_stopping_stops_the_query),
         story(test_a_broken_environment_holds_up_no_other),
+        story(test_hundreds_fall_asleep_though_their_looks_wait_for_their_turn),
         story(test_the_status_is_one_sentence),
     };
     return cmocka_run_group_tests_name("scheduler", tests, NULL, NULL);
