@@ -64,10 +64,15 @@ void ecs_service_arn(const struct sim *sim, const struct sim_service *service, c
 
 struct sim_cluster *sim_cluster_find(const struct sim *sim, const char *name_or_arn)
 {
+    bool is_arn = strncmp(name_or_arn, "arn:", 4) == 0;
     char arn[SIM_ARN_MAX];
     for (size_t i = 0; i < sim->n_clusters; i++) {
-        ecs_cluster_arn(sim, sim->clusters[i], arn);
-        if (strcmp(sim->clusters[i]->name, name_or_arn) == 0 || strcmp(arn, name_or_arn) == 0)
+        const char *name = sim->clusters[i]->name;
+        if (is_arn) {
+            ecs_cluster_arn(sim, sim->clusters[i], arn);
+            name = arn;
+        }
+        if (strcmp(name, name_or_arn) == 0)
             return sim->clusters[i];
     }
     return NULL;

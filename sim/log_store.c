@@ -118,9 +118,9 @@ static size_t find_index(const struct sim *sim, const char *name)
 struct sim_log_group *sim_log_group_find(const struct sim *sim, const char *name_or_arn)
 {
     char prefix[SIM_ARN_MAX], name[513];
-    int length = snprintf(prefix, sizeof(prefix), "arn:aws:logs:%s:%s:log-group:", sim->region,
-                          sim->account);
     if (strncmp(name_or_arn, "arn:", 4) == 0) {
+        int length = snprintf(prefix, sizeof(prefix), "arn:aws:logs:%s:%s:log-group:", sim->region,
+                              sim->account);
         if (length < 0 || strncmp(name_or_arn, prefix, (size_t)length) != 0)
             return NULL;
         snprintf(name, sizeof(name), "%s", name_or_arn + length);

@@ -232,8 +232,7 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
     const struct world_rules *rules = &environment->world->rules;
     char moment[JUDGE_MOMENT_MAX];
 
-    if (!is_calm(judge) || !environment->world->is_configured ||
-        !has_its_log_groups(judge, environment))
+    if (!is_calm(judge) || !environment->world->is_configured)
         return;
     int64_t notice_ms = JUDGE_STALE_MS + rules->poll_interval_awake_ms;
     int64_t allowed_ms = rules->window_ms + rules->lateness_ms + rules->check_interval_ms +
@@ -250,7 +249,7 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
         idle_since = judge_later(idle_since, wall_add(scaled, notice_ms));
     struct wall due = wall_add(judge_later(idle_since, recovered), allowed_ms);
 
-    if (now.ms <= due.ms)
+    if (now.ms <= due.ms || !has_its_log_groups(judge, environment))
         return;
     const struct world_service *up = find_up(judge, environment, now);
     if (!up || (rules->silence_is_unknown && !has_records(judge, environment, now)))

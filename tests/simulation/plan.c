@@ -36,26 +36,34 @@ static int64_t at_least(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Odd windows, and intervals that fit them (config/config_check.c). Slow ones are more frequent: they
  * have as many decisions, and fewer looks between them to wait for. */
 void plan_draw_rules(struct chance *chance, struct world_rules *rules)
 {
-    bool is_quick = chance_one_in(chance, 40);
+    bool is_quick = chance_one_in(chance, 400);
     int64_t window_ms =
         chance_scale(chance, is_quick ? 10 * MS_PER_MINUTE : 30 * MS_PER_MINUTE, 16 * MS_PER_HOUR);
-    int64_t longest_ms = window_ms < 2 * MS_PER_HOUR ? window_ms / 2 : MS_PER_HOUR;
+    int64_t awake_ms = at_most(window_ms / 2, 4 * MS_PER_HOUR);
+    int64_t asleep_ms = at_most(awake_ms, MS_PER_HOUR);
 
     rules->window_ms = window_ms;
     rules->lateness_ms =
         chance_one_in(chance, 8) ? 0 : chance_between(chance, 10 * MS_PER_SECOND, 900000);
-    rules->check_interval_ms =
-        chance_between(chance, is_quick ? MS_PER_MINUTE : longest_ms / 4, longest_ms);
-    rules->poll_interval_ms =
-        is_quick ? chance_between(chance, 10 * MS_PER_SECOND, MS_PER_MINUTE)
-                 : chance_scale(chance, at_least(longest_ms / 8, MS_PER_MINUTE), longest_ms);
-    rules->poll_interval_awake_ms =
-        is_quick ? chance_between(chance, 30 * MS_PER_SECOND, 5 * MS_PER_MINUTE)
-                 : chance_scale(chance, at_least(longest_ms / 4, MS_PER_MINUTE), longest_ms);
+    if (is_quick) {
+        rules->check_interval_ms = chance_between(chance, MS_PER_MINUTE, awake_ms);
+        rules->poll_interval_ms = chance_between(chance, 15 * MS_PER_SECOND, 2 * MS_PER_MINUTE);
+        rules->poll_interval_awake_ms =
+            chance_between(chance, 30 * MS_PER_SECOND, 5 * MS_PER_MINUTE);
+    } else {
+        rules->check_interval_ms = chance_between(chance, awake_ms / 4, awake_ms);
+        rules->poll_interval_ms = chance_scale(chance, asleep_ms / 4, asleep_ms);
+        rules->poll_interval_awake_ms = chance_scale(chance, awake_ms / 4, awake_ms);
+    }
     rules->insights_always = chance_one_in(chance, 5);
     rules->silence_is_unknown = chance_one_in(chance, 6);
     rules->adopt = !chance_one_in(chance, 4);

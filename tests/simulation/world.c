@@ -67,8 +67,8 @@ struct world_environment *simulation_find_environment(struct simulation *simulat
 bool simulation_truth(struct simulation *simulation, const struct world_environment *environment,
                       const struct world_service *service, struct sim_service_truth *ret)
 {
-    struct sim_cluster *cluster = sim_cluster_find(simulation->sim, environment->cluster);
-    struct sim_service *found = cluster ? sim_service_find(cluster, service->name) : NULL;
+    /* Clusters stay; services come and go. */
+    struct sim_service *found = sim_service_find(environment->found, service->name);
 
     if (found)
         sim_service_truth(simulation->sim, found, simulation_now(simulation), ret);
@@ -497,6 +497,8 @@ static int make_services(struct simulation *simulation, struct world_environment
 {
     struct sim_cluster *cluster = sim_cluster_find(simulation->sim, environment->cluster);
     int r = cluster ? 0 : sim_cluster_add(simulation->sim, environment->cluster, &cluster);
+
+    environment->found = cluster;
 
     for (size_t i = 0; i < environment->n_services && r == 0; i++) {
         const struct world_service *service = &environment->services[i];

@@ -63,6 +63,7 @@ struct world_rules {
 struct world_environment {
     char *name;
     char *cluster;
+    struct sim_cluster *found;      /* of that name, in the model */
     struct world_service *services; /* every one of the cluster that belongs to its story */
     size_t n_services;
     char **log_groups;
