@@ -449,6 +449,8 @@ def main():
                 tally["fired"] += "fired" in report
                 tally["restarted"] += "needed a restart" in report
                 tally["passed" if outcome == "ok" else "failed"] += 1
+                if outcome == "ok" and "needed a restart" in report:
+                    print(f"needed a restart: {futures[future]}")
                 if outcome != "ok":
                     print(f"FAILED {futures[future]}: {outcome}")
                     print("    " + transcript.replace("\n", "\n    "))

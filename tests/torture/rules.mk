@@ -5,7 +5,8 @@ TORTURE := $(addprefix $(BUILD)/torture/,allocations tracer preload.so)
 torture: $(PROGRAMS) $(TORTURE)
 
 # Its own malloc() is linked before any other.
-$(BUILD)/torture/allocations: $(BUILD)/tests/torture/allocations.o $(BUILD)/tests/torture/allocator.o \
+$(BUILD)/torture/allocations: $(BUILD)/tests/torture/allocations.o $(BUILD)/tests/torture/stories.o \
+		$(BUILD)/tests/torture/allocator.o \
 		$(BUILD)/libsupport.a $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
