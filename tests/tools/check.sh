@@ -113,7 +113,9 @@ start "demo" python3 tests/e2e/demo.py
 collect
 start "daemon, end to end, ASan and UBSan" \
     "$python" tests/e2e/run.py --build build/asan
-step "simulation" tests/simulation/check.sh build build/asan
+# Without a seed that nobody has seen: the judge still raises a false alarm in one world of a hundred
+# or so, and a check that fails now and then is no check. `./run simulate` looks for those.
+step "simulation" env SIMULATION_FRESH=no tests/simulation/check.sh build build/asan
 collect
 step "fuzzing, from the corpora" tests/fuzz/check.sh
 
