@@ -107,6 +107,17 @@ int ini_write(const struct simulation *simulation)
     return fclose(out) == 0 ? 0 : -errno;
 }
 
+static bool is_same(const struct world_rules *a, const struct world_rules *b)
+{
+    return a->window_ms == b->window_ms && a->lateness_ms == b->lateness_ms &&
+           a->check_interval_ms == b->check_interval_ms &&
+           a->poll_interval_ms == b->poll_interval_ms &&
+           a->poll_interval_awake_ms == b->poll_interval_awake_ms &&
+           a->insights_always == b->insights_always &&
+           a->silence_is_unknown == b->silence_is_unknown && a->adopt == b->adopt &&
+           a->wake_on_remove == b->wake_on_remove;
+}
+
 /* The daemon has read the file: its rules are in force. */
 static void adopt_ini(struct simulation *simulation)
 {
@@ -115,7 +126,7 @@ static void adopt_ini(struct simulation *simulation)
     for (size_t i = 0; i < simulation->n_environments; i++) {
         struct world_environment *environment = &simulation->environments[i];
         if (environment->is_configured != environment->is_in_ini ||
-            memcmp(&environment->rules, &environment->ini_rules, sizeof(environment->rules)) != 0)
+            !is_same(&environment->rules, &environment->ini_rules))
             environment->configured_since = now;
         environment->is_configured = environment->is_in_ini;
         environment->rules = environment->ini_rules;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/audit.h"
+#include "src/cleanup.h"
 #include "tests/simulation/machinery.h"
 
 /* What happened, as bytes for a hash and as lines for people. Nothing is formatted that nobody reads. */
@@ -85,12 +85,17 @@ static void keep(struct simulation *simulation, const char *what, const char *te
 void trace_act(struct simulation *simulation, const char *format, ...)
 {
     struct trace *trace = simulation->trace;
-    char text[LINE_MAX_], when[WALL_TEXT_MAX + 8];
+    _cleanup_free_ char *text = NULL;
+    char when[WALL_TEXT_MAX + 8];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    int n = vasprintf(&text, format, arguments);
     va_end(arguments);
+    if (n < 0) {
+        text = NULL;
+        return;
+    }
     mix(trace, (uint64_t)simulation_offset_ms(simulation));
     mix_text(trace, text);
     keep(simulation, "* ", text);
