@@ -145,6 +145,14 @@ static int check_age(const struct sim *sim, struct sim_call *call, struct wall s
                       (long long)(allowed_ms / MS_PER_MINUTE));
 }
 
+static int check_expiry(struct sim_call *call, const struct sim_key *key)
+{
+    return call->now.ms < key->expires.ms
+               ? 0
+               : sim_refuse(call, "ExpiredTokenException",
+                            "The security token included in the request is expired");
+}
+
 static int check_key(struct sim *sim, struct sim_call *call, const char *access_key_id,
                      const char *token, const struct sim_key **ret)
 {
@@ -154,11 +162,8 @@ static int check_key(struct sim *sim, struct sim_call *call, const char *access_
     if (!key || !token_fits)
         return sim_refuse(call, "UnrecognizedClientException",
                           "The security token included in the request is invalid.");
-    if (call->now.ms >= key->expires.ms)
-        return sim_refuse(call, "ExpiredTokenException",
-                          "The security token included in the request is expired");
     *ret = key;
-    return 0;
+    return check_expiry(call, key);
 }
 
 static int check_signed_headers(const struct sim_request *request, struct sim_call *call,
@@ -224,7 +229,8 @@ static int check_signature(const struct sim_request *request, struct sim_call *c
 }
 
 /* Without verification, the key named if it is known, else the first there is. But AWS believes
- * nobody whose clock is wrong: clients that learn the time from that must find it here, too. */
+ * nobody whose clock is wrong, or whose key has ended: clients that learn from that must find it here,
+ * too. */
 static int believe(const struct sim *sim, const struct sim_request *request, const char *header,
                    struct sim_call *call)
 {
@@ -244,7 +250,7 @@ static int believe(const struct sim *sim, const struct sim_request *request, con
     const struct sim_key *key = sim_key_find(sim, id);
     if (key)
         call->caller = key;
-    return 0;
+    return key ? check_expiry(call, key) : 0;
 }
 
 int sim_verify(struct sim *sim, const struct sim_request *request, const char *service,
