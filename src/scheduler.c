@@ -69,7 +69,8 @@ static void tell_all_left_asleep(const struct scheduler *scheduler)
     for (size_t i = 0; i < state_count(state); i++) {
         const struct state_environment *entry = state_at(state, i);
 
-        if (entry->asleep && !config_find_environment(scheduler_config(scheduler), entry->name))
+        /* Even one that was being woken: who was to do that is gone. */
+        if (!config_find_environment(scheduler_config(scheduler), entry->name))
             tell_left_asleep(entry);
     }
 }

@@ -261,12 +261,18 @@ static void expect_counts(struct world *world, int api, int worker, int web)
     assert_int_equal(desired(world, "gateway"), 1);
 }
 
+/* Which a step of this host's clock does not move. */
+static struct wall aws_time(const struct world *world)
+{
+    return wall_add(loop_wall(world->loop), world->sim->clock_offset_ms);
+}
+
 static void request_arrives(struct world *world, const char *message)
 {
     bool served = false;
 
     assert_int_equal(sim_request_arrives(world->sim, service(world, "staging", "gateway"), message,
-                                         loop_wall(world->loop), &served),
+                                         aws_time(world), &served),
                      0);
     assert_true(served);
 }
@@ -522,6 +528,40 @@ static void test_a_suspended_host_looks_before_it_sleeps(void **state)
     expect_counts(world, 2, 3, 1);
 }
 
+/* Until AWS has said what time it is, a daemon that starts knows only its host's clock. */
+static void restart_with_clock_off(struct world *world, int64_t off_ms)
+{
+    kill_daemon(world);
+    virtual_loop_step_wall(world->loop, off_ms);
+    world->sim->clock_offset_ms -= off_ms;
+    start_daemon(world, STAGING, "");
+}
+
+static void test_restarted_with_a_clock_behind_it_wakes_nobody(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    request_arrives(world, REQUEST);
+    pass(world, 80 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    restart_with_clock_off(world, -HOUR);
+    pass(world, HOUR);
+    expect_counts(world, 0, 0, 0);
+}
+
+static void test_restarted_with_a_clock_ahead_it_wakes_at_once(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    restart_with_clock_off(world, 2 * HOUR);
+    pass(world, 30 * SECOND);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
 /* --- exact counts -------------------------------------------------------------------------------------- */
 
 static void test_killed_while_asleep_it_gives_the_counts_back(void **state)
@@ -762,6 +802,34 @@ static void test_removed_while_asleep_it_is_woken_if_it_says_so(void **state)
     expect_counts(world, 2, 3, 1);
 }
 
+static void test_killed_while_it_wakes_what_was_removed_it_says_how_to_restore(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "on_remove = wake\n");
+    pass(world, 11 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    fault(world, SIM_FAULT_THROTTLE, "UpdateService", NULL, -1);
+    reload(world, DEV, "");
+    pass(world, 10 * SECOND);
+    kill_daemon(world);
+    start_daemon(world, DEV, "");
+    expect_told(world, "aws ecs update-service --cluster staging --service api --desired-count 2");
+}
+
+static void test_a_shorter_check_interval_holds_from_the_reload_on(void **state)
+{
+    struct world *world = *state;
+    char slow[1024];
+
+    snprintf(slow, sizeof(slow), "%scheck_interval = 1h\n", STAGING);
+    start_daemon(world, slow, "");
+    pass(world, 5 * MINUTE);
+    reload(world, STAGING, "");
+    pass(world, 11 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+}
+
 static void test_a_storm_of_reloads_does_no_harm(void **state)
 {
     struct world *world = *state;
@@ -906,6 +974,8 @@ int main(void)
         story(test_counts_that_cannot_be_recorded_are_not_touched),
         story(test_a_stepped_clock_does_not_put_to_sleep),
         story(test_a_suspended_host_looks_before_it_sleeps),
+        story(test_restarted_with_a_clock_behind_it_wakes_nobody),
+        story(test_restarted_with_a_clock_ahead_it_wakes_at_once),
         story(test_killed_while_asleep_it_gives_the_counts_back),
         story(test_killed_at_any_moment_of_a_sleep_it_gives_the_counts_back),
         story(test_killed_at_any_moment_of_a_wake_it_gives_the_counts_back),
@@ -921,6 +991,8 @@ int main(void)
         story(test_a_reload_keeps_what_is_asleep_asleep),
         story(test_removed_while_asleep_it_is_left_and_said_how_to_restore),
         story(test_removed_while_asleep_it_is_woken_if_it_says_so),
+        story(test_killed_while_it_wakes_what_was_removed_it_says_how_to_restore),
+        story(test_a_shorter_check_interval_holds_from_the_reload_on),
         story(test_a_storm_of_reloads_does_no_harm),
         story(test_a_dry_run_tells_and_touches_nothing),
         story(test_stopping_stops_the_query),
