@@ -440,6 +440,9 @@ void environment_reconfigure(struct environment *environment)
     environment->observation.look.began = MONO_NEVER;
     environment->observation.describe.began = MONO_NEVER;
     environment->observation.looked_until = WALL_NEVER;
+    environment->observation.check_due = mono_min(
+        environment->observation.check_due,
+        mono_add(loop_mono(environment->context->loop), environment->rules.check_interval_ms));
     environment->last_stay = POLICY_CHECKING;
     loop_timer_after(environment->timer, 0);
 }

@@ -124,6 +124,25 @@ static size_t find_scaled_up(const struct policy_observation *observation)
     return observation->n_services;
 }
 
+/* All that sleeps is back at the very counts of a wake. Most likely it was our own, from before a
+ * crash, and the disk would not take it; if somebody did the same by hand, they meant the same. */
+static bool is_woken(const struct policy_observation *observation)
+{
+    bool is_any = false;
+
+    for (size_t i = 0; i < observation->n_services; i++) {
+        const struct policy_service *service = &observation->services[i];
+
+        if (policy_wake_count(service) <= 0 || service->condition == POLICY_CONDITION_UNTOUCHABLE)
+            continue;
+        if (!service->slept || service->write_pretended || !report_is_newer(observation, service) ||
+            service->reported_count != policy_wake_count(service))
+            return false;
+        is_any = true;
+    }
+    return is_any;
+}
+
 static size_t find_missing(const struct policy_observation *observation)
 {
     for (size_t i = 0; i < observation->n_services; i++)
@@ -272,7 +291,7 @@ static void decide_wanted(const struct policy_rules *rules,
         return;
     }
     decision->reason = POLICY_STILL_ASLEEP;
-    if (!rules->adopt)
+    if (!rules->adopt && !is_woken(observation))
         return;
     decision->service = find_scaled_up(observation);
     if (decision->service < observation->n_services) {

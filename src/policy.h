@@ -10,6 +10,7 @@
  *
  *   1. activity within the window                       awake
  *   2. asleep, and somebody scaled a service up by hand awake   (adopt)
+ *      asleep, and all are back at what a wake gives    awake   (ours, if it could not be recorded)
  *   3. asleep                                           asleep
  *   4. the window is confirmed idle                     asleep
  *   5. otherwise                                        awake: "I don't know" never sleeps
@@ -59,7 +60,7 @@ enum policy_wanted {
 
 enum policy_reason {
     POLICY_ACTIVITY,         /* within the window */
-    POLICY_ADOPTED,          /* somebody scaled a sleeping service up */
+    POLICY_ADOPTED,          /* somebody scaled a sleeping service up, or all of them */
     POLICY_STILL_ASLEEP,     /* no activity since */
     POLICY_CONFIRMED_IDLE,   /* the chain is complete */
     POLICY_CHECK_NOT_DUE,    /* no activity known; the next check will ask */

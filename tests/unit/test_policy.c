@@ -636,6 +636,23 @@ static void test_scaling_up_by_hand_is_adopted(void **state)
     assert_int_equal(decide(&world).wanted, POLICY_ASLEEP);
 }
 
+static void test_all_back_at_the_counts_of_a_wake_are_awake(void **state)
+{
+    (void)state;
+    struct world world = given_asleep();
+    world.rules.adopt = false;
+    for (size_t i = 0; i < world.seen.n_services; i++)
+        world.services[i].reported_count = world.services[i].recorded_count;
+    assert_int_equal(decide(&world).wanted, POLICY_AWAKE);
+
+    world.services[WORKER].reported_count--;
+    assert_int_equal(decide(&world).wanted, POLICY_ASLEEP);
+
+    world.services[WORKER].reported_count++;
+    world.services[WORKER].written = world.services[WORKER].write_pretended = true;
+    assert_int_equal(decide(&world).wanted, POLICY_ASLEEP); /* in a dry run all stay up */
+}
+
 static void test_a_stale_read_after_the_sleep_is_not_somebodys_doing(void **state)
 {
     (void)state;
@@ -785,6 +802,7 @@ int main(void)
         cmocka_unit_test(test_after_an_outage_the_look_reaches_back_to_the_last_good_one),
         cmocka_unit_test(test_the_check_of_a_sleeping_environment_looks_at_the_whole_window),
         cmocka_unit_test(test_scaling_up_by_hand_is_adopted),
+        cmocka_unit_test(test_all_back_at_the_counts_of_a_wake_are_awake),
         cmocka_unit_test(test_a_stale_read_after_the_sleep_is_not_somebodys_doing),
         cmocka_unit_test(test_a_service_that_could_not_be_slept_needs_a_new_confirmation),
         cmocka_unit_test(test_the_first_look_covers_the_window),
