@@ -65,6 +65,7 @@ static int add_environment(struct judge *judge, struct world_environment *world)
     *environment = (struct judge_environment){
         .world = world,
         .services = calloc(world->n_services + 1, sizeof(*environment->services)),
+        .fell = WALL_NEVER,
         .slept = WALL_NEVER,
         .waking = WALL_NEVER,
         .last_activity = WALL_NEVER,

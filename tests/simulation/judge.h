@@ -38,7 +38,7 @@
  *     the act; or, as no read is fresher, the one that the last description had shown, or that the
  *     daemon itself had written within JUDGE_STALE_MS (its write is the better witness). So somebody
  *     who scales within a minute of a sleep may find either count: that race is excused, no other.
- *     A count above 0 that somebody else gave a sleeping service stays, if a description has shown it
+ *     A count above 0 that somebody else gave a service while it slept stays, if a description has shown it
  *     to this daemon in time; a wake does not wait for one.
  * S6  No secret in what is logged or stored.
  * L1  Activity that can be read from t on wakes an environment that sleeps by
@@ -141,6 +141,7 @@ struct judge_environment {
 
     uint64_t sleep;     /* counts up with the first UpdateService to 0 after a wake */
     bool is_asleep;     /* the last UpdateService was to 0 */
+    struct wall fell;   /* the first to 0 since the last wake */
     struct wall slept;  /* the last to 0 */
     struct wall waking; /* the first to more since */
 

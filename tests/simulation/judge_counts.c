@@ -101,9 +101,10 @@ static void allow(struct judge_service *service, int64_t count)
 }
 
 /* A new sleep begins: what an earlier one has given back is settled. */
-static void begin_sleep(struct judge_environment *environment)
+static void begin_sleep(struct judge_environment *environment, struct wall now)
 {
     environment->sleep++;
+    environment->fell = now;
     for (size_t i = 0; i < environment->world->n_services; i++)
         if (!environment->services[i].is_owed)
             environment->services[i].n_counts = 0;
@@ -116,7 +117,7 @@ static void record_sleep(struct judge *judge, struct judge_environment *environm
     int64_t before = judge->count_before;
 
     if (!environment->is_asleep)
-        begin_sleep(environment);
+        begin_sleep(environment, now);
     environment->fell_asleep_whole = true;
     environment->is_asleep = true;
     environment->slept = now;
@@ -236,7 +237,7 @@ void judge_wake(struct judge *judge, struct judge_environment *environment,
 
     if (desired == before)
         return; /* nothing changes */
-    if (before > 0 && was_shown(its, now))
+    if (before > 0 && its->scaled.ms >= environment->fell.ms && was_shown(its, now))
         judge_report(judge, "S5", environment,
                      "UpdateService of %s to %lld takes away the %lld that somebody gave it",
                      service->name, (long long)desired, (long long)before);
