@@ -68,6 +68,7 @@ static int add_environment(struct judge *judge, struct world_environment *world)
         .fell = WALL_NEVER,
         .slept = WALL_NEVER,
         .waking = WALL_NEVER,
+        .released = WALL_NEVER,
         .last_activity = WALL_NEVER,
         .last_visible = WALL_NEVER,
         .fell_asleep_whole = true,

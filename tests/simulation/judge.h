@@ -139,11 +139,12 @@ struct judge_environment {
     struct world_environment *world;
     struct judge_service *services; /* as world->services */
 
-    uint64_t sleep;     /* counts up with the first UpdateService to 0 after a wake */
-    bool is_asleep;     /* the last UpdateService was to 0 */
-    struct wall fell;   /* the first to 0 since the last wake */
-    struct wall slept;  /* the last to 0 */
-    struct wall waking; /* the first to more since */
+    uint64_t sleep;       /* counts up with the first UpdateService to 0 after a wake */
+    bool is_asleep;       /* the last UpdateService was to 0 */
+    struct wall fell;     /* the first to 0 since the last wake */
+    struct wall slept;    /* the last to 0 */
+    struct wall waking;   /* the first to more since */
+    struct wall released; /* removed, and on_remove = wake: begun, that outlives the daemon */
 
     struct wall last_activity;     /* newest timestamp of what can be read */
     struct wall last_visible;      /* when the last of it came to light */

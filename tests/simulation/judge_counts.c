@@ -203,6 +203,7 @@ static bool has_reason(const struct judge_environment *environment, struct wall 
     const struct world_environment *world = environment->world;
 
     return !world->is_configured || !environment->fell_asleep_whole ||
+           environment->released.ms >= environment->slept.ms ||
            environment->last_visible.ms >= environment->slept.ms - JUDGE_GAP_MS ||
            environment->last_activity.ms >= now.ms - world->rules.window_ms - JUDGE_GAP_MS ||
            is_scaled_since(environment, wall_add(environment->slept, -JUDGE_GAP_MS));

@@ -91,6 +91,29 @@ void judge_demand_wake(struct judge *judge, struct judge_environment *environmen
         demand(environment, &made);
 }
 
+/* Whether the daemon could know that a service now scaled up had been at 0: it heard its own write
+ * answered, or a description has shown it since. What it never knew to sleep, it does not miss. */
+static bool is_known_at_zero(const struct judge *judge, const struct judge_service *service)
+{
+    if (judge->started.ms <= service->written.ms &&
+        judge->simulation->calm_since.ms <= service->written.ms)
+        return true;
+    for (size_t i = 0; i < service->n_shown && i < JUDGE_SHOWN_KEPT; i++)
+        if (service->shown[i].desired == 0 && service->shown[i].asked.ms >= service->written.ms)
+            return true;
+    return false;
+}
+
+static bool is_any_known_at_zero(const struct judge *judge,
+                                 const struct judge_environment *environment, struct wall scaled)
+{
+    for (size_t i = 0; i < environment->world->n_services; i++)
+        if (environment->services[i].scaled.ms == scaled.ms &&
+            is_known_at_zero(judge, &environment->services[i]))
+            return true;
+    return false;
+}
+
 void judge_demand_adoption(struct judge *judge, struct judge_environment *environment,
                            struct wall scaled)
 {
@@ -98,7 +121,7 @@ void judge_demand_adoption(struct judge *judge, struct judge_environment *enviro
                          environment->world->rules.poll_interval_awake_ms;
     struct wall since = judge_later(scaled, wall_add(environment->slept, JUDGE_STALE_MS));
 
-    if (!judge_find_owed(environment))
+    if (!judge_find_owed(environment) || !is_any_known_at_zero(judge, environment, scaled))
         return;
     demand(environment, &(struct judge_demand){.is_made = true,
                                                .since = since,
@@ -114,6 +137,7 @@ void judge_demand_release(struct judge *judge, struct judge_environment *environ
 {
     int64_t allowed_ms = updates_ms(judge) + JUDGE_CALL_MS;
 
+    environment->released = now;
     if (!judge_find_owed(environment))
         return;
     environment->demand = (struct judge_demand){.is_made = true,
@@ -133,7 +157,9 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
 
     if (!made->is_made)
         return;
-    if (!owed) {
+    /* Nothing is left to wake; or it did wake, as far as AWS let it, and has fallen asleep anew. */
+    if (!owed || (environment->is_asleep && environment->waking.ms > made->since.ms &&
+                  environment->slept.ms > environment->waking.ms)) {
         made->is_made = false;
         return;
     }
@@ -189,7 +215,7 @@ static const struct world_service *find_up(const struct judge *judge,
             return NULL;
         }
         bool is_theirs = environment->is_asleep && !environment->world->rules.adopt &&
-                         environment->services[i].scaled.ms > environment->slept.ms;
+                         environment->services[i].scaled.ms > environment->services[i].written.ms;
         if (service->is_named && truth.status == SIM_ACTIVE && truth.desired > 0 && !is_theirs &&
             sim_service_strategy(sim_service_find(
                 sim_cluster_find(judge->simulation->sim, environment->world->cluster),
