@@ -115,6 +115,7 @@ enum reading {
 static enum reading read_events(struct logs_filter *filter, struct json_object *events)
 {
     size_t n = json_object_array_length(events);
+    enum reading reading = READ_ALL;
 
     for (size_t i = 0; i < n; i++) {
         struct logs_event event;
@@ -125,9 +126,9 @@ static enum reading read_events(struct logs_filter *filter, struct json_object *
         if (filter->is_cancelled)
             return READ_CANCELLED;
         if (!wants_more)
-            return READ_ENOUGH;
+            reading = READ_ENOUGH;
     }
-    return READ_ALL;
+    return reading;
 }
 
 static bool is_power_of_two(size_t n)

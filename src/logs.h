@@ -36,8 +36,8 @@ struct logs_event {
     const char *message;
 };
 
-/* Returns false: enough seen, end the search (it then counts as not exhausted). May cancel the
- * search instead. */
+/* Returns false: enough seen, no further page (the search then counts as not exhausted); what else
+ * this page holds is still delivered, for it may be newer. May cancel the search instead. */
 typedef bool logs_event_fn(void *userdata, const struct logs_event *event);
 
 struct logs_filter_result {

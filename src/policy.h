@@ -156,7 +156,7 @@ struct policy_decision {
     enum policy_reason reason;
     size_t service; /* the one the reason is about: POLICY_ADOPTED, POLICY_SERVICE_MISSING */
 
-    bool look; /* FilterLogEvents from look_from; the first match ends it */
+    bool look; /* FilterLogEvents from look_from; the first page with a match ends it */
     struct wall look_from;
     bool query;
     struct wall query_from;

@@ -345,6 +345,19 @@ static void test_use_keeps_it_awake_and_the_window_lets_it_sleep(void **state)
     assert_int_equal(count_told(world, AUDIT_ID_SLEEP), 1);
 }
 
+static void test_of_a_page_the_newest_request_counts(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    pass(world, 5 * MINUTE + 10 * SECOND);
+    request_arrives(world, REQUEST);
+    pass(world, 30 * SECOND);
+    request_arrives(world, REQUEST);
+    pass(world, 5 * MINUTE);
+    expect_told(world, "last activity at 12:05:40");
+}
+
 static void test_health_checks_are_no_activity(void **state)
 {
     struct world *world = *state;
@@ -963,6 +976,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         story(test_idle_then_asleep_then_a_request_then_awake),
         story(test_use_keeps_it_awake_and_the_window_lets_it_sleep),
+        story(test_of_a_page_the_newest_request_counts),
         story(test_health_checks_are_no_activity),
         story(test_a_request_while_the_query_runs_cancels_the_sleep),
         story(test_late_events_wake_too),
