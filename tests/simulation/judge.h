@@ -131,6 +131,7 @@ struct judge_demand {
     struct wall due;       /* if all is well */
     struct wall void_from; /* if it cannot be met before, it is none: the window has passed */
     int64_t allowed_ms;    /* from since to due */
+    bool is_removal;
     bool is_adoption;
     const char *what;
 };

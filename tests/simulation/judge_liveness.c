@@ -145,6 +145,7 @@ void judge_demand_release(struct judge *judge, struct judge_environment *environ
                                                 .due = wall_add(now, allowed_ms),
                                                 .void_from = SIM_FOREVER,
                                                 .allowed_ms = allowed_ms,
+                                                .is_removal = true,
                                                 .what = "removal"};
 }
 
@@ -157,9 +158,11 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
 
     if (!made->is_made)
         return;
-    /* Nothing is left to wake; or it did wake, as far as AWS let it, and has fallen asleep anew. */
-    if (!owed || (environment->is_asleep && environment->waking.ms > made->since.ms &&
-                  environment->slept.ms > environment->waking.ms)) {
+    /* Nothing is left to wake; or what was removed is back; or it did wake, as far as AWS let it, and
+     * has fallen asleep anew. */
+    if (!owed || (made->is_removal && environment->world->is_configured) ||
+        (environment->is_asleep && environment->waking.ms > made->since.ms &&
+         environment->slept.ms > environment->waking.ms)) {
         made->is_made = false;
         return;
     }
