@@ -158,9 +158,11 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
 
     if (!made->is_made)
         return;
-    /* Nothing is left to wake; or what was removed is back; or it did wake, as far as AWS let it, and
-     * has fallen asleep anew. */
+    /* Nothing is left to wake; or what was removed is back; or a scaling up has left the window, and it
+     * has fallen asleep since; or it did wake, as far as AWS let it, and has fallen asleep anew. */
     if (!owed || (made->is_removal && environment->world->is_configured) ||
+        (made->is_adoption &&
+         environment->slept.ms > made->since.ms + environment->world->rules.window_ms) ||
         (environment->is_asleep && environment->waking.ms > made->since.ms &&
          environment->slept.ms > environment->waking.ms)) {
         made->is_made = false;
