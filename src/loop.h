@@ -39,7 +39,8 @@ uint64_t loop_random(struct loop *loop, uint64_t bound);
 /*
  * A timer is made stopped, fires once an arming, and may be re-armed from its callback. A moment past
  * or a delay of 0 or less fires at the loop's next turn; one a hundred years away, MONO_FOREVER
- * among them, stops the timer. Timers that have come due by the same turn, even at different moments,
+ * among them, stops the timer. Once the loop has ended, arming is nothing: what is freed then may well
+ * arm what is freed next. Timers that have come due by the same turn, even at different moments,
  * fire in any order: do not rely on one.
  */
 typedef void loop_timer_fn(void *userdata);

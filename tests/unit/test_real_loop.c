@@ -168,6 +168,23 @@ static void test_a_timer_may_be_armed_from_its_callback(void **state)
     loop_timer_free(a.timer);
 }
 
+static void test_a_timer_armed_when_the_loop_has_ended_is_nothing(void **state)
+{
+    struct alarm last, late;
+    (void)state;
+
+    set_alarm(&last, 'a', 0);
+    set_alarm(&late, 'b', MS_PER_HOUR);
+    last.last = true;
+    assert_int_equal(loop_run(loop), 5);
+    loop_timer_after(late.timer, 0);
+    loop_timer_at(last.timer, loop_mono(loop));
+    loop_timer_stop(late.timer);
+    assert_string_equal(story, "a");
+    loop_timer_free(last.timer);
+    loop_timer_free(late.timer);
+}
+
 static void test_a_timer_may_be_freed_from_any_callback(void **state)
 {
     struct alarm suicide, killer, victim;
@@ -433,6 +450,7 @@ int main(void)
         TEST(test_a_timer_at_a_moment_does_not_fire_before_it),
         TEST(test_a_moment_before_the_boot_is_past),
         TEST(test_a_timer_may_be_armed_from_its_callback),
+        TEST(test_a_timer_armed_when_the_loop_has_ended_is_nothing),
         TEST(test_a_timer_may_be_freed_from_any_callback),
         TEST(test_a_readable_descriptor_is_reported),
         TEST(test_what_is_watched_may_change),
