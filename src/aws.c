@@ -53,6 +53,7 @@ struct aws_call {
     int retry_cost; /* of the last retry */
     bool clock_corrected;
     bool credentials_refreshed;
+    struct mono deadline;
     struct skew_moment sent;
     struct wall signed_at;
 
@@ -197,6 +198,11 @@ static void call_fail(struct aws_call *call, enum aws_error_kind kind, const cha
 void aws_call_cancel(struct aws_call *call)
 {
     call_remove(call);
+}
+
+void aws_call_set_deadline(struct aws_call *call, struct mono deadline)
+{
+    call->deadline = deadline;
 }
 
 void aws_call_redirect(struct aws_call *call, aws_done_fn *done, void *userdata)
@@ -456,6 +462,10 @@ static void credentials_came(void *userdata, int error, const char *why,
         call_fail(call, AWS_ERROR_CREDENTIALS, why);
         return;
     }
+    if (loop_mono(lane->aws->loop).ms > call->deadline.ms) {
+        call_fail(call, AWS_ERROR_TRANSIENT, "its turn came too late, so it was not sent");
+        return;
+    }
     lane->at_gate = NULL;
     if (!budget_take(&lane->budget, loop_mono(lane->aws->loop))) {
         lane_enter(call); /* a pause has begun meanwhile */
@@ -503,6 +513,7 @@ int aws_call(struct aws *aws, enum aws_operation operation, enum aws_priority pr
         .operation = operation,
         .done = done,
         .userdata = userdata,
+        .deadline = MONO_FOREVER,
     };
 
     int r = json_format(parameters, JSON_COMPACT, &call->body, &call->body_size);

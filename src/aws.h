@@ -66,6 +66,10 @@ int aws_call(struct aws *aws, enum aws_operation operation, enum aws_priority pr
              struct aws_call **ret);
 void aws_call_cancel(struct aws_call *call);
 
+/* What the call rests on is good until then: it is not sent, nor sent again, any later, but fails as
+ * AWS_ERROR_TRANSIENT when its turn comes. May be put off while it waits. */
+void aws_call_set_deadline(struct aws_call *call, struct mono deadline);
+
 /* The answer goes to somebody else: for an owner that goes away while the call must go on. */
 void aws_call_redirect(struct aws_call *call, aws_done_fn *done, void *userdata);
 

@@ -55,6 +55,11 @@ static struct ecs_call *ecs_call_free(struct ecs_call *call)
 
 DEFINE_CLEANUP(struct ecs_call *, ecs_call_free)
 
+void ecs_call_set_deadline(struct ecs_call *call, struct mono deadline)
+{
+    aws_call_set_deadline(call->call, deadline);
+}
+
 void ecs_call_cancel(struct ecs_call *call)
 {
     aws_call_cancel(call->call);

@@ -60,6 +60,9 @@ int ecs_update_service(struct aws *aws, const char *cluster, const char *service
                        enum aws_priority priority, ecs_update_done_fn *done, void *userdata,
                        struct ecs_call **ret);
 
+/* See aws_call_set_deadline(). Of an UpdateService. */
+void ecs_call_set_deadline(struct ecs_call *call, struct mono deadline);
+
 void ecs_call_cancel(struct ecs_call *call);
 
 const char *ecs_service_status_name(enum ecs_service_status status);

@@ -68,6 +68,13 @@ static void update_done(void *userdata, const struct aws_error *error, int desir
     environment_step(environment);
 }
 
+static void set_deadline(struct environment *environment, struct update *update)
+{
+    if (update->call && update->desired == 0)
+        ecs_call_set_deadline(update->call,
+                              mono_add(environment->observation.now_mono, POLICY_ACT_AGE_MAX_MS));
+}
+
 static bool start_update(struct environment *environment, size_t index, int desired)
 {
     struct update *update = &environment->updates[index];
@@ -96,6 +103,7 @@ static bool start_update(struct environment *environment, size_t index, int desi
         trouble_begin_text(&environment->trouble, TROUBLE_UPDATE, environment->config,
                            strerror(-r));
     }
+    set_deadline(environment, update);
     return r == 0;
 }
 
@@ -115,6 +123,9 @@ bool environment_send_updates(struct environment *environment,
 {
     bool is_any = false, is_all = true;
 
+    /* Confirmed afresh, what still waits for its turn may do so for longer. */
+    for (size_t i = 0; i < environment->config->n_services && decision->confirmed_idle; i++)
+        set_deadline(environment, &environment->updates[i]);
     for (size_t i = 0; i < environment->config->n_services && !is_any; i++)
         is_any = update_to_send(environment, i, decision) != POLICY_LEAVE;
     if (!is_any)

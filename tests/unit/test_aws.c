@@ -565,6 +565,31 @@ static void a_pause_that_begins_while_one_waits_for_credentials_holds(void **sta
 
 /* ---- credentials ---- */
 
+static void what_waits_beyond_its_deadline_is_not_sent(void **state)
+{
+    struct world *world = *state;
+    struct outcome first = {.world = world};
+    struct outcome late = {.world = world};
+    struct outcome put_off = {.world = world};
+    fake_http_script(
+        world->http, "DescribeServices",
+        &(struct fake_answer){
+            .status = 400, .body = THROTTLED, .header_name = "Retry-After", .header_value = "10"});
+    fake_http_answer_always(world->http, "DescribeServices", "{}");
+    ask(&first);
+    run(world, FAKE_HTTP_DELAY_MS);
+    struct mono deadline = mono_add(loop_mono(world->loop), 5 * MS_PER_SECOND);
+    aws_call_set_deadline(ask(&late), deadline);
+    struct aws_call *call = ask(&put_off);
+    aws_call_set_deadline(call, deadline);
+    aws_call_set_deadline(call, mono_add(deadline, MS_PER_MINUTE));
+    run(world, MS_PER_MINUTE);
+    expect_kind(&first, AWS_OK);
+    expect_kind(&late, AWS_ERROR_TRANSIENT);
+    expect_kind(&put_off, AWS_OK);
+    assert_int_equal(fake_http_n_requests(world->http), 3);
+}
+
 static void without_credentials_a_call_fails_and_says_why(void **state)
 {
     struct world *world = *state;
@@ -877,6 +902,7 @@ int main(void)
         TEST(throttling_pauses_the_operation_for_all),
         TEST(lasting_throttling_slows_down_more_and_more),
         TEST(a_pause_that_begins_while_one_waits_for_credentials_holds),
+        TEST(what_waits_beyond_its_deadline_is_not_sent),
         TEST(without_credentials_a_call_fails_and_says_why),
         TEST(expired_credentials_are_fetched_anew_once),
         TEST(credentials_expired_twice_are_an_error),
