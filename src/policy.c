@@ -65,6 +65,11 @@ int policy_update(const struct policy_service *service, const struct policy_deci
      * a read after our write shows 0, be it stale or the write overtaken by an older one. */
     bool undone = service->reported_count == 0 && service->condition == POLICY_CONDITION_FIT &&
                   service->reported_at.ms > service->written_at.ms;
+    /* Seen above 0 since, it need not be given anything for ECS not knowing it at the moment. */
+    bool is_up = service->condition == POLICY_CONDITION_MISSING && !service->write_uncertain &&
+                 service->reported_count > 0 && service->reported_at.ms > service->written_at.ms;
+    if (is_up)
+        return POLICY_LEAVE;
     return count == 0 || count == POLICY_COUNT_UNKNOWN || undone ? wanted : POLICY_LEAVE;
 }
 
@@ -365,6 +370,22 @@ static void decide_look(const struct policy_rules *rules,
     decision->look_from = from;
 }
 
+/* When a read can first tell what became of writes whose answers were lost: until then their counts are
+ * not known, and what somebody sets meanwhile would be taken for ours. */
+static struct mono settling_read_due(const struct policy_observation *observation)
+{
+    struct mono due = MONO_FOREVER;
+
+    for (size_t i = 0; i < observation->n_services; i++) {
+        const struct policy_service *service = &observation->services[i];
+        struct mono settles = mono_add(service->written_at, POLICY_STALE_READ_MS);
+
+        if (service->write_uncertain && observation->describe.began.ms < settles.ms)
+            due = mono_min(due, settles);
+    }
+    return due;
+}
+
 static void decide_describe(const struct policy_rules *rules,
                             const struct policy_observation *observation,
                             struct policy_decision *decision)
@@ -385,6 +406,7 @@ static void decide_describe(const struct policy_rules *rules,
 
     struct mono due = mono_is_set(describe->began) ? mono_add(describe->began, interval_ms)
                                                    : observation->now_mono;
+    due = mono_min(due, settling_read_due(observation));
     if (observation->now_mono.ms < due.ms)
         wake_at(decision, due);
     else

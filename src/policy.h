@@ -43,6 +43,9 @@
  * for an earlier look to have its turn among those of hundreds of environments. */
 #define POLICY_QUERY_AGE_MAX_MS (10 * MS_PER_MINUTE)
 #define POLICY_LOOK_AGE_MAX_MS (30 * MS_PER_SECOND)
+/* From the decision to sleep until its UpdateService is sent: what has to wait longer for its turn, for
+ * AWS is throttling or the host was suspended, is not borne out any more, and the next check decides. */
+#define POLICY_ACT_AGE_MAX_MS (2 * MS_PER_MINUTE)
 /* The wall clock may disagree with the monotonic one by so much before the chain is void. */
 #define POLICY_CLOCK_TOLERANCE_MS (5 * MS_PER_SECOND)
 /* Overlap of two searches, for a Date header's resolution and AWS's own clocks. */
@@ -124,7 +127,7 @@ struct policy_service {
     int recorded_count;   /* from before the sleep, still owed; POLICY_COUNT_UNKNOWN: none */
     bool slept;           /* seen at 0 since the sleep began */
     enum policy_condition condition;
-    int reported_count;      /* desiredCount in the last DescribeServices */
+    int reported_count;      /* desiredCount in the last DescribeServices that knew the service */
     struct mono reported_at; /* when that began */
     bool written;            /* we sent UpdateService since the start */
     bool write_pretended;    /* in a dry run: not sent, so no report will ever show it */

@@ -321,8 +321,10 @@ static void take_report(struct environment *environment, size_t index,
     enum policy_condition before = service->condition;
 
     service->condition = condition_of(reported);
-    service->reported_count = reported->desired_count;
-    service->reported_at = observation->describe.began;
+    if (service->condition != POLICY_CONDITION_MISSING) {
+        service->reported_count = reported->desired_count;
+        service->reported_at = observation->describe.began;
+    }
     tell_condition(environment, reported, before, service->condition);
 
     /* A read that cannot be stale settles what became of a write whose answer was lost. */

@@ -516,6 +516,49 @@ static void test_a_wake_that_was_undone_is_sent_again(void **state)
     assert_int_equal(policy_update(&world.services[API], &decision, world.seen.now_mono), 2);
 }
 
+/* ECS may say MISSING for a moment of a service that is there. */
+static void test_a_service_seen_up_since_its_wake_needs_nothing_while_it_is_missing(void **state)
+{
+    (void)state;
+    struct world world = given_asleep();
+    struct policy_service *api = &world.services[API];
+    world.seen.last_activity = world.seen.now;
+    api->written = true;
+    api->written_count = 2;
+    api->written_at = mono_add(world.seen.now_mono, -300 * SECOND);
+    api->reported_count = 4; /* somebody's, since */
+    api->reported_at = mono_add(world.seen.now_mono, -120 * SECOND);
+    api->condition = POLICY_CONDITION_MISSING;
+    struct policy_decision decision = decide(&world);
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), POLICY_LEAVE);
+
+    api->reported_at = mono_add(api->written_at, -SECOND); /* seen up before it was put to sleep */
+    api->written_count = 0;
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), 2);
+
+    api->reported_at = mono_add(api->written_at, SECOND);
+    api->write_uncertain = true;
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), 2);
+}
+
+static void test_a_lost_answer_is_settled_by_a_read_as_soon_as_one_can(void **state)
+{
+    (void)state;
+    struct world world = given_asleep();
+    struct mono settles = mono_add(world.seen.now_mono, 20 * SECOND);
+    world.seen.describe.began = mono_add(world.seen.now_mono, -SECOND);
+    world.services[API].written = world.services[API].write_uncertain = true;
+    world.services[API].written_at = mono_add(settles, -POLICY_STALE_READ_MS);
+    struct policy_decision decision = decide(&world);
+    assert_false(decision.describe);
+    assert_true(decision.next.ms <= settles.ms);
+
+    world.seen.now_mono = settles;
+    world.seen.now = wall_add(world.seen.now, 20 * SECOND);
+    decision = decide(&world);
+    assert_true(decision.describe);
+}
+
 static void test_somebodys_count_is_left_alone_on_wake(void **state)
 {
     (void)state;
@@ -794,6 +837,8 @@ int main(void)
         cmocka_unit_test(test_a_stale_read_does_not_swallow_a_wake),
         cmocka_unit_test(test_a_lost_answer_is_sent_again),
         cmocka_unit_test(test_a_wake_that_was_undone_is_sent_again),
+        cmocka_unit_test(test_a_service_seen_up_since_its_wake_needs_nothing_while_it_is_missing),
+        cmocka_unit_test(test_a_lost_answer_is_settled_by_a_read_as_soon_as_one_can),
         cmocka_unit_test(test_somebodys_count_is_left_alone_on_wake),
         cmocka_unit_test(test_a_failed_update_waits_its_turn),
         cmocka_unit_test(test_wake_is_settled_by_a_read_that_cannot_be_stale),
