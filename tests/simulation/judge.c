@@ -260,6 +260,8 @@ void judge_after_act(struct judge *judge, const struct world_act *act)
 {
     switch (act->kind) {
     case WORLD_SCALED:
+        if (act->service && act->service->is_always_on)
+            disturb(judge, act->environment); /* while it is down nothing can be confirmed */
         break;
     case WORLD_LOG_GROUP_REMOVED:
     case WORLD_LOG_GROUP_MADE:
@@ -282,7 +284,7 @@ void judge_after_act(struct judge *judge, const struct world_act *act)
         judge_take_counts(judge, judge_environment_of(judge, act->environment));
 }
 
-static bool is_wholly_down(const struct judge_environment *environment)
+bool judge_is_wholly_down(const struct judge_environment *environment)
 {
     for (size_t i = 0; i < environment->world->n_services; i++)
         if (environment->world->services[i].is_named &&
@@ -318,7 +320,8 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         for (size_t i = 0; i < judge->n_environments; i++) {
             judge->environments[i].was_configured = judge->environments[i].world->is_configured;
             judge->environments[i].n_told = 0;
-            judge->environments[i].fell_asleep_whole = is_wholly_down(&judge->environments[i]);
+            judge->environments[i].fell_asleep_whole =
+                judge_is_wholly_down(&judge->environments[i]);
             for (size_t j = 0; j < judge->environments[i].world->n_services; j++)
                 judge->environments[i].services[j].n_shown = 0;
         }

@@ -112,6 +112,7 @@ struct judge_service {
     struct wall written; /* when the daemon last did */
     int64_t written_count;
     bool is_owed;                     /* put to 0 by the daemon, and not above 0 since */
+    bool is_theirs;                   /* scaled up by somebody while all the others slept */
     int64_t counts[JUDGE_COUNTS_MAX]; /* what a wake may give */
     size_t n_counts;
     uint64_t sleep; /* the environment's sleep that they are of */
@@ -226,6 +227,8 @@ struct judge_service *judge_service_of(const struct judge_environment *environme
                                        const struct world_service *service);
 const struct judge_group *judge_group_find(const struct judge *judge, const char *name);
 struct wall judge_later(struct wall a, struct wall b);
+/* No named service is above 0. */
+bool judge_is_wholly_down(const struct judge_environment *environment);
 
 /* judge_evidence.c */
 void judge_take_answer(struct judge *judge, const struct world_call *call);

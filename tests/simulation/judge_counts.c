@@ -63,7 +63,9 @@ void judge_take_counts(struct judge *judge, struct judge_environment *environmen
         if (held_at(service, 0)->count == truth.desired)
             continue;
         bool was_put_to_sleep = service->is_owed;
+        bool was_down = judge_is_wholly_down(environment);
         hold(service, truth.desired, truth.changed);
+        service->is_theirs = truth.desired > 0 && (was_down || environment->is_asleep);
         service->scaled = truth.changed;
         if (truth.desired == 0 && environment->demand.is_adoption)
             environment->demand.is_made = false; /* taken back, perhaps before it could be seen */
@@ -147,6 +149,7 @@ void judge_record_update(struct judge *judge, struct judge_environment *environm
     }
     if (its->n_held == 0 || held_at(its, 0)->count != desired)
         hold(its, desired, now);
+    its->is_theirs = false;
     its->written = now;
     its->written_count = desired;
     if (desired > 0)
@@ -198,12 +201,22 @@ static bool is_scaled_since(const struct judge_environment *environment, struct 
     return false;
 }
 
-static bool has_reason(const struct judge_environment *environment, struct wall now)
+/* A daemon that died on the way finds, in reads that may be stale, the counts from before: it cannot
+ * tell whether it had acted, and stays awake. */
+static bool is_found_stale(const struct judge *judge, const struct judge_environment *environment)
+{
+    return judge->started.ms > environment->slept.ms &&
+           wall_since(judge->started, environment->slept) < JUDGE_STALE_MS;
+}
+
+static bool has_reason(const struct judge *judge, const struct judge_environment *environment,
+                       struct wall now)
 {
     const struct world_environment *world = environment->world;
 
     return !world->is_configured || !environment->fell_asleep_whole ||
            environment->released.ms >= environment->slept.ms ||
+           is_found_stale(judge, environment) ||
            environment->last_visible.ms >= environment->slept.ms - JUDGE_GAP_MS ||
            environment->last_activity.ms >= now.ms - world->rules.window_ms - JUDGE_GAP_MS ||
            is_scaled_since(environment, wall_add(environment->slept, -JUDGE_GAP_MS));
@@ -244,6 +257,7 @@ void judge_wake(struct judge *judge, struct judge_environment *environment,
                      service->name, (long long)desired, (long long)before);
     judge_count(judge, environment, service, desired, now);
     judge_take_events(judge, now);
-    if (before == 0 && its->is_owed && environment->is_asleep && !has_reason(environment, now))
+    if (before == 0 && its->is_owed && environment->is_asleep &&
+        !has_reason(judge, environment, now))
         judge_report(judge, "L2", environment, "service %s is woken for no reason", service->name);
 }

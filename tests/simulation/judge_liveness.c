@@ -219,8 +219,7 @@ static const struct world_service *find_up(const struct judge *judge,
             environment->disturbed = now; /* what comes after it takes its time */
             return NULL;
         }
-        bool is_theirs = environment->is_asleep && !environment->world->rules.adopt &&
-                         environment->services[i].scaled.ms > environment->services[i].written.ms;
+        bool is_theirs = !environment->world->rules.adopt && environment->services[i].is_theirs;
         if (service->is_named && truth.status == SIM_ACTIVE && truth.desired > 0 && !is_theirs &&
             sim_service_strategy(sim_service_find(
                 sim_cluster_find(judge->simulation->sim, environment->world->cluster),
@@ -278,6 +277,9 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
 
     if (wall_is_set(scaled))
         idle_since = judge_later(idle_since, wall_add(scaled, notice_ms));
+    /* It counts as activity from when it could be seen, however late that was. */
+    if (wall_is_set(scaled) && scaled.ms >= environment->fell.ms)
+        idle_since = judge_later(idle_since, environment->waking);
     struct wall due = wall_add(judge_later(idle_since, recovered), allowed_ms);
 
     if (now.ms <= due.ms || !has_its_log_groups(judge, environment))

@@ -964,6 +964,40 @@ static void test_l2_not_when_a_sleep_was_half_done(void **state)
     expect_no_violation();
 }
 
+static void test_l2_not_what_somebody_scaled_up_that_was_found_at_zero(void **state)
+{
+    (void)state;
+    environment.rules.adopt = false;
+    person_scales(API, 0);
+    person_scales(WORKER, 0);
+    pass(HOUR);
+    person_scales(API, 1);
+    pass(5 * HOUR);
+    expect_no_violation();
+}
+
+static void test_l2_when_the_gateway_comes_back_the_time_begins_anew(void **state)
+{
+    struct world_act act = {
+        .kind = WORLD_SCALED, .environment = &environment, .service = &services[GATEWAY]};
+    (void)state;
+
+    judge_before_act(simulation.judge, &act);
+    assert_int_equal(sim_service_set_desired(simulation.sim, sim_service_named("gateway"), 0, now),
+                     0);
+    judge_after_act(simulation.judge, &act);
+    pass(75 * MINUTE);
+    act.count = 1;
+    judge_before_act(simulation.judge, &act);
+    assert_int_equal(sim_service_set_desired(simulation.sim, sim_service_named("gateway"), 1, now),
+                     0);
+    judge_after_act(simulation.judge, &act);
+    pass(HOUR);
+    expect_no_violation();
+    pass(HOUR);
+    expect_violation("L3", "is up");
+}
+
 static void test_l2_not_while_the_log_has_no_writer(void **state)
 {
     (void)state;
@@ -1163,6 +1197,8 @@ int main(void)
         STORY(test_l2_a_wake_for_no_reason),
         STORY(test_l2_a_wake_for_no_reason_after_a_restart),
         STORY(test_l2_not_when_a_sleep_was_half_done),
+        STORY(test_l2_not_what_somebody_scaled_up_that_was_found_at_zero),
+        STORY(test_l2_when_the_gateway_comes_back_the_time_begins_anew),
         STORY(test_l2_not_while_the_log_has_no_writer),
         STORY(test_l3_never_asleep_after_trouble),
         STORY(test_r1_more_than_five_in_a_second),
