@@ -563,8 +563,6 @@ static void a_pause_that_begins_while_one_waits_for_credentials_holds(void **sta
     expect_kind(&second, AWS_OK);
 }
 
-/* ---- credentials ---- */
-
 static void what_waits_beyond_its_deadline_is_not_sent(void **state)
 {
     struct world *world = *state;
@@ -589,6 +587,8 @@ static void what_waits_beyond_its_deadline_is_not_sent(void **state)
     expect_kind(&put_off, AWS_OK);
     assert_int_equal(fake_http_n_requests(world->http), 3);
 }
+
+/* ---- credentials ---- */
 
 static void without_credentials_a_call_fails_and_says_why(void **state)
 {
