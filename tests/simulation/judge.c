@@ -69,6 +69,7 @@ static int add_environment(struct judge *judge, struct world_environment *world)
         .slept = WALL_NEVER,
         .waking = WALL_NEVER,
         .released = WALL_NEVER,
+        .adopted = WALL_NEVER,
         .last_activity = WALL_NEVER,
         .last_visible = WALL_NEVER,
         .fell_asleep_whole = true,
@@ -110,7 +111,7 @@ int judge_new(struct simulation *simulation, struct judge **ret)
         return -ENOMEM;
     judge->simulation = simulation;
     judge->born = judge->started = simulation_now(simulation);
-    judge->next_look = judge->next_counts = judge->next_weighing = WALL_NEVER;
+    judge->stored = judge->next_look = judge->next_counts = judge->next_weighing = WALL_NEVER;
     judge_budgets_reset(judge);
     judge->environments = calloc(simulation->n_environments + 1, sizeof(*judge->environments));
     if (!judge->environments)
@@ -309,6 +310,20 @@ static void take_configuration(struct judge *judge, struct wall now)
     }
 }
 
+/* A wake that the disk did not take, and whose daemon is no more: to the next one, what is up was scaled
+ * by somebody. */
+static void mark_unrecorded(const struct judge *judge, struct judge_environment *environment)
+{
+    if (environment->is_asleep || judge->stored.ms >= environment->waking.ms)
+        return;
+    for (size_t i = 0; i < environment->world->n_services; i++) {
+        struct judge_service *service = &environment->services[i];
+
+        if (service->written.ms >= environment->waking.ms && service->written_count > 0)
+            service->is_unrecorded = true;
+    }
+}
+
 void judge_daemon(struct judge *judge, enum world_daemon_event event)
 {
     struct wall now = simulation_now(judge->simulation);
@@ -320,6 +335,7 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         for (size_t i = 0; i < judge->n_environments; i++) {
             judge->environments[i].was_configured = judge->environments[i].world->is_configured;
             judge->environments[i].n_told = 0;
+            judge->environments[i].adopted = WALL_NEVER;
             judge->environments[i].fell_asleep_whole =
                 judge_is_wholly_down(&judge->environments[i]);
             for (size_t j = 0; j < judge->environments[i].world->n_services; j++)
@@ -332,10 +348,12 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         break;
     case WORLD_DAEMON_KILLED:
     case WORLD_DAEMON_STOPPED:
-        /* One that is no longer configured is not known to the next daemon. */
-        for (size_t i = 0; i < judge->n_environments; i++)
+        for (size_t i = 0; i < judge->n_environments; i++) {
+            mark_unrecorded(judge, &judge->environments[i]);
+            /* One that is no longer configured is not known to the next daemon. */
             if (!judge->environments[i].world->is_configured)
                 judge->environments[i].demand.is_made = false;
+        }
         break;
     case WORLD_DAEMON_REFUSED_RELOAD:
         break;
@@ -357,6 +375,7 @@ void judge_told(struct judge *judge, int level, const char *message_id,
 
 void judge_stored(struct judge *judge, const char *file, const void *bytes, size_t size)
 {
+    judge->stored = simulation_now(judge->simulation);
     judge_secrets(judge, file, bytes, size);
 }
 

@@ -113,6 +113,7 @@ struct judge_service {
     int64_t written_count;
     bool is_owed;                     /* put to 0 by the daemon, and not above 0 since */
     bool is_theirs;                   /* scaled up by somebody while all the others slept */
+    bool is_unrecorded;               /* woken by a daemon that died before the disk took it */
     int64_t counts[JUDGE_COUNTS_MAX]; /* what a wake may give */
     size_t n_counts;
     uint64_t sleep; /* the environment's sleep that they are of */
@@ -147,6 +148,8 @@ struct judge_environment {
     struct wall slept;    /* the last to 0 */
     struct wall waking;   /* the first to more since */
     struct wall released; /* removed, and on_remove = wake: begun, that outlives the daemon */
+    struct wall
+        adopted; /* a description first showed what somebody scaled up since it fell asleep */
 
     struct wall last_activity;     /* newest timestamp of what can be read */
     struct wall last_visible;      /* when the last of it came to light */
@@ -213,6 +216,7 @@ struct judge {
     int64_t count_before; /* of the service that an UpdateService is about to change */
     struct wall born;     /* the judge */
     struct wall started;  /* the daemon */
+    struct wall stored;   /* when the disk last took something of it */
     struct wall next_look, next_counts;
     struct judge_budget budgets[JUDGE_OPERATIONS_MAX];
     struct wall next_weighing;

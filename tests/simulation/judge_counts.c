@@ -67,6 +67,8 @@ void judge_take_counts(struct judge *judge, struct judge_environment *environmen
         hold(service, truth.desired, truth.changed);
         service->is_theirs = truth.desired > 0 && (was_down || environment->is_asleep);
         service->scaled = truth.changed;
+        if (was_down)
+            environment->adopted = WALL_NEVER;
         if (truth.desired == 0 && environment->demand.is_adoption)
             environment->demand.is_made = false; /* taken back, perhaps before it could be seen */
         if (was_put_to_sleep && truth.desired > 0 && environment->is_asleep &&
@@ -123,6 +125,7 @@ static void record_sleep(struct judge *judge, struct judge_environment *environm
     environment->fell_asleep_whole = true;
     environment->is_asleep = true;
     environment->slept = now;
+    environment->adopted = WALL_NEVER;
     if (before > 0 && service->sleep != environment->sleep)
         service->n_counts = 0;
     service->sleep = environment->sleep;
@@ -149,7 +152,7 @@ void judge_record_update(struct judge *judge, struct judge_environment *environm
     }
     if (its->n_held == 0 || held_at(its, 0)->count != desired)
         hold(its, desired, now);
-    its->is_theirs = false;
+    its->is_theirs = its->is_unrecorded = false;
     its->written = now;
     its->written_count = desired;
     if (desired > 0)

@@ -207,6 +207,16 @@ static struct json_object *shown_in(struct json_object *services, const char *na
     return NULL;
 }
 
+/* When the daemon could first see that somebody had scaled up what slept: that is activity to it. */
+static void take_adoption(struct judge_environment *environment,
+                          const struct judge_service *service, const struct judge_shown *shown)
+{
+    if (!wall_is_set(environment->adopted) && service->is_theirs && !shown->is_missing &&
+        shown->desired > 0 && shown->asked.ms >= service->scaled.ms &&
+        shown->asked.ms >= wall_add(service->written, JUDGE_STALE_MS).ms)
+        environment->adopted = shown->arrives;
+}
+
 static void take_description(struct judge *judge, const struct world_call *call)
 {
     const char *cluster, *name, *status = "";
@@ -237,8 +247,10 @@ static void take_description(struct judge *judge, const struct world_call *call)
             (void)json_get_string(object, "schedulingStrategy", &status);
             shown.is_daemon = strcmp(status, "DAEMON") == 0;
         }
-        struct judge_service *its = judge_service_of(judge_environment_of(judge, world), service);
+        struct judge_environment *environment = judge_environment_of(judge, world);
+        struct judge_service *its = judge_service_of(environment, service);
         its->shown[its->n_shown++ % JUDGE_SHOWN_KEPT] = shown;
+        take_adoption(environment, its, &shown);
     }
 }
 

@@ -158,11 +158,12 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
 
     if (!made->is_made)
         return;
-    /* Nothing is left to wake; or what was removed is back; or a scaling up has left the window, and it
-     * has fallen asleep since; or it did wake, as far as AWS let it, and has fallen asleep anew. */
+    /* Nothing is left to wake; or what was removed is back; or a scaling up is to be let be, or has left
+     * the window, and it has fallen asleep since; or it did wake, as far as AWS let it, and has fallen asleep anew. */
     if (!owed || (made->is_removal && environment->world->is_configured) ||
         (made->is_adoption &&
-         environment->slept.ms > made->since.ms + environment->world->rules.window_ms) ||
+         (!environment->world->rules.adopt ||
+          environment->slept.ms > made->since.ms + environment->world->rules.window_ms)) ||
         (environment->is_asleep && environment->waking.ms > made->since.ms &&
          environment->slept.ms > environment->waking.ms)) {
         made->is_made = false;
@@ -219,7 +220,9 @@ static const struct world_service *find_up(const struct judge *judge,
             environment->disturbed = now; /* what comes after it takes its time */
             return NULL;
         }
-        bool is_theirs = !environment->world->rules.adopt && environment->services[i].is_theirs;
+        bool is_theirs = !environment->world->rules.adopt &&
+                         (environment->services[i].is_theirs ||
+                          (environment->services[i].is_unrecorded && judge_find_owed(environment)));
         if (service->is_named && truth.status == SIM_ACTIVE && truth.desired > 0 && !is_theirs &&
             sim_service_strategy(sim_service_find(
                 sim_cluster_find(judge->simulation->sim, environment->world->cluster),
@@ -280,6 +283,10 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
     /* It counts as activity from when it could be seen, however late that was. */
     if (wall_is_set(scaled) && scaled.ms >= environment->fell.ms)
         idle_since = judge_later(idle_since, environment->waking);
+    struct wall noticed = wall_add(judge_later(scaled, recovered), notice_ms); /* at the latest */
+    if (rules->adopt && wall_is_set(environment->adopted))
+        idle_since = judge_later(
+            idle_since, environment->adopted.ms < noticed.ms ? environment->adopted : noticed);
     struct wall due = wall_add(judge_later(idle_since, recovered), allowed_ms);
 
     if (now.ms <= due.ms || !has_its_log_groups(judge, environment))

@@ -898,6 +898,19 @@ static void test_l1_somebody_scales_one_up_and_down_again(void **state)
     expect_no_violation();
 }
 
+static void test_l1_somebody_scales_one_up_and_that_is_let_be(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    person_scales(API, 1);
+    pass(20 * SECOND);
+    environment.rules.adopt = false;
+    judge_daemon(simulation.judge, WORLD_DAEMON_RELOADED);
+    pass(HOUR);
+    expect_no_violation();
+}
+
 static void test_l1_what_was_lost_cannot_be_given_back(void **state)
 {
     struct world_act lost = {.kind = WORLD_STATE_LOST};
@@ -974,6 +987,62 @@ static void test_l2_not_what_somebody_scaled_up_that_was_found_at_zero(void **st
     person_scales(API, 1);
     pass(5 * HOUR);
     expect_no_violation();
+}
+
+/* Reads failed for long: what was scaled up meanwhile is activity of when it could be seen. */
+static void test_l2_what_was_scaled_up_counts_from_when_it_was_shown(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    simulation.calm_since = SIM_FOREVER;
+    person_scales(API, 2);
+    person_scales(WORKER, 3);
+    pass(HOUR);
+    simulation.calm_since = now;
+    pass(16 * MINUTE);
+    describes();
+    pass(75 * MINUTE);
+    expect_no_violation();
+    pass(4 * MINUTE);
+    expect_violation("L2", "is up");
+}
+
+/* The daemon dies on the way; and the disk had perhaps refused to record that it woke. */
+static void half_wakes(bool is_recorded)
+{
+    environment.rules.adopt = false;
+    sleeps();
+    judge_stored(simulation.judge, "state.json", "{}", 2);
+    pass(2 * HOUR);
+    activity(0, 0);
+    if (is_recorded)
+        judge_stored(simulation.judge, "state.json", "{}", 2);
+    updates("api", 2);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+}
+
+static void test_l2_not_what_a_wake_left_up_that_nobody_recorded(void **state)
+{
+    (void)state;
+    half_wakes(false);
+    simulation.calm_since = SIM_FOREVER; /* until the activity is old: a wake is not the point */
+    pass(2 * HOUR);
+    simulation.calm_since = now;
+    pass(5 * HOUR);
+    expect_no_violation();
+}
+
+static void test_l2_what_a_wake_left_up_that_was_recorded(void **state)
+{
+    (void)state;
+    half_wakes(true);
+    simulation.calm_since = SIM_FOREVER;
+    pass(2 * HOUR);
+    simulation.calm_since = now;
+    pass(5 * HOUR);
+    expect_violation("L3", "api is up");
 }
 
 static void test_l2_when_the_gateway_comes_back_the_time_begins_anew(void **state)
@@ -1191,6 +1260,7 @@ int main(void)
         STORY(test_l1_not_while_there_is_trouble),
         STORY(test_l1_somebody_scales_one_up),
         STORY(test_l1_somebody_scales_one_up_and_down_again),
+        STORY(test_l1_somebody_scales_one_up_and_that_is_let_be),
         STORY(test_l1_what_was_lost_cannot_be_given_back),
         STORY(test_l2_never_asleep),
         STORY(test_l2_one_service_stays_up),
@@ -1198,6 +1268,9 @@ int main(void)
         STORY(test_l2_a_wake_for_no_reason_after_a_restart),
         STORY(test_l2_not_when_a_sleep_was_half_done),
         STORY(test_l2_not_what_somebody_scaled_up_that_was_found_at_zero),
+        STORY(test_l2_what_was_scaled_up_counts_from_when_it_was_shown),
+        STORY(test_l2_not_what_a_wake_left_up_that_nobody_recorded),
+        STORY(test_l2_what_a_wake_left_up_that_was_recorded),
         STORY(test_l2_when_the_gateway_comes_back_the_time_begins_anew),
         STORY(test_l2_not_while_the_log_has_no_writer),
         STORY(test_l3_never_asleep_after_trouble),
