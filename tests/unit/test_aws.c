@@ -10,15 +10,9 @@
 
 #include <cmocka.h>
 
-#include "src/aws.h"
 #include "src/aws/retry.h"
 #include "src/cleanup.h"
-#include "tests/support/fake_credentials.h"
-#include "tests/support/fake_http.h"
-#include "tests/support/virtual_loop.h"
-
-FAKE_HTTP_IS_HTTP
-FAKE_CREDENTIALS_IS_CREDENTIALS
+#include "tests/unit/aws_world.h"
 
 #define EXPIRED "{\"__type\":\"ExpiredTokenException\",\"message\":\"expired\"}"
 #define THROTTLED "{\"__type\":\"ThrottlingException\",\"message\":\"Rate exceeded\"}"
@@ -26,16 +20,9 @@ FAKE_CREDENTIALS_IS_CREDENTIALS
     "{\"__type\":\"InvalidSignatureException\",\"message\":\"The request signature we calculated " \
     "does not match\"}"
 
-struct world {
-    struct loop *loop;
-    struct http *http;
-    struct fake_credentials credentials;
-    struct aws *aws;
-};
-
 /* What became of a call. */
 struct outcome {
-    struct world *world;
+    struct aws_world *world;
     int n_called;
     int answer; /* of the body's member "answer"; -1 if there is none */
     struct aws_error error;
@@ -46,7 +33,7 @@ struct outcome {
 
 static int setup(void **state)
 {
-    struct world *world = calloc(1, sizeof(*world));
+    struct aws_world *world = calloc(1, sizeof(*world));
     assert_non_null(world);
     unsetenv("AWS_ENDPOINT_URL");
     unsetenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS");
@@ -54,24 +41,15 @@ static int setup(void **state)
     unsetenv("AWS_USE_FIPS_ENDPOINT");
     unsetenv("AWS_USE_DUALSTACK_ENDPOINT");
     unsetenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-    assert_int_equal(loop_new(&world->loop), 0);
-    assert_int_equal(http_new(world->loop, NULL, &world->http), 0);
-    world->credentials = (struct fake_credentials){.loop = world->loop};
-    assert_int_equal(
-        aws_new(world->loop, world->http, fake_credentials(&world->credentials), NULL, &world->aws),
-        0);
+    aws_world_begin(world, NULL);
     *state = world;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct world *world = *state;
-    aws_free(world->aws);
-    assert_int_equal(fake_http_n_unanswered(world->http), 0);
-    http_free(world->http);
-    assert_int_equal(virtual_loop_timers(world->loop), 0);
-    loop_free(world->loop);
+    struct aws_world *world = *state;
+    aws_world_end(world);
     free(world);
     return 0;
 }
@@ -113,11 +91,6 @@ static struct aws_call *ask(struct outcome *outcome)
     return call(outcome, ECS_DESCRIBE_SERVICES, AWS_ROUTINE);
 }
 
-static void run(struct world *world, int64_t duration_ms)
-{
-    virtual_loop_run_for(world->loop, duration_ms);
-}
-
 static void expect_kind(const struct outcome *outcome, enum aws_error_kind kind)
 {
     assert_int_equal(outcome->n_called, 1);
@@ -128,14 +101,14 @@ static void expect_kind(const struct outcome *outcome, enum aws_error_kind kind)
 
 static void a_call_is_one_signed_post(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     world->credentials.session_token = "TOKEN";
     fake_http_answer(world->http, "DescribeServices", 200, "{\"answer\":42}");
 
     ask(&outcome);
     assert_int_equal(aws_calls_pending(world->aws), 1);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
 
     expect_kind(&outcome, AWS_OK);
     assert_int_equal(outcome.answer, 42);
@@ -162,11 +135,11 @@ static void a_call_is_one_signed_post(void **state)
 
 static void without_a_session_there_is_no_token_header(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_answer(world->http, "FilterLogEvents", 200, "{}");
     call(&outcome, LOGS_FILTER_LOG_EVENTS, AWS_URGENT);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&outcome, AWS_OK);
     const struct fake_request *request = fake_http_request(world->http, 0);
     assert_null(fake_request_header(request, "X-Amz-Security-Token"));
@@ -195,7 +168,7 @@ static void every_operation_has_its_names(void **state)
 
 static void the_endpoint_is_the_configured_one(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     world->aws = aws_free(world->aws);
     struct aws_options options = {.endpoint_url = "http://127.0.0.1:4566/base/"};
     assert_int_equal(aws_new(world->loop, world->http, fake_credentials(&world->credentials),
@@ -205,7 +178,7 @@ static void the_endpoint_is_the_configured_one(void **state)
     fake_http_answer(world->http, "DescribeServices", 200, "{}");
     world->credentials.endpoint_url = "http://from-shared-config";
     ask(&outcome);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&outcome, AWS_OK);
     assert_string_equal(fake_http_request(world->http, 0)->url, "http://127.0.0.1:4566/base");
     assert_string_equal(fake_request_header(fake_http_request(world->http, 0), "Host"),
@@ -214,22 +187,22 @@ static void the_endpoint_is_the_configured_one(void **state)
 
 static void the_shared_configs_endpoint_is_used(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 200, "{}");
     world->credentials.endpoint_url = "http://from-shared-config";
     ask(&outcome);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     assert_string_equal(fake_http_request(world->http, 0)->url, "http://from-shared-config");
 }
 
 static void what_cannot_be_sent_says_so(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     world->credentials.region = "no region";
     ask(&outcome);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&outcome, AWS_ERROR_REQUEST);
     assert_non_null(strstr(outcome.error.message, "no region"));
 
@@ -237,13 +210,13 @@ static void what_cannot_be_sent_says_so(void **state)
     world->credentials.region = NULL;
     fake_http_refuse_send(world->http, -EINVAL);
     ask(&refused);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&refused, AWS_ERROR_REQUEST);
 
     struct outcome no_memory = {.world = world};
     fake_http_refuse_send(world->http, -ENOMEM);
     ask(&no_memory);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&no_memory, AWS_ERROR_TRANSIENT);
     assert_string_equal(no_memory.error.message, "out of memory");
 
@@ -251,20 +224,20 @@ static void what_cannot_be_sent_says_so(void **state)
     struct outcome good = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 200, "{}");
     ask(&good);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&good, AWS_OK);
 }
 
 static void an_answer_that_is_no_object_is_malformed(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     static const char *const BODIES[] = {"",  "[]",    "null",    "\"text\"",    "{\"a\":1",
                                          "7", "{} {}", "<html/>", "{\"a\":\xff}"};
     for (size_t i = 0; i < ARRAY_LENGTH(BODIES); i++) {
         struct outcome outcome = {.world = world};
         fake_http_answer(world->http, "DescribeServices", 200, BODIES[i]);
         ask(&outcome);
-        run(world, MS_PER_SECOND);
+        aws_world_run(world, MS_PER_SECOND);
         expect_kind(&outcome, AWS_ERROR_MALFORMED);
         assert_int_equal(outcome.error.http_status, 200);
         assert_non_null(strstr(outcome.error.message, "DescribeServices"));
@@ -274,19 +247,19 @@ static void an_answer_that_is_no_object_is_malformed(void **state)
 
 static void success_with_an_error_inside_is_an_error(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 200,
                      "{\"__type\":\"AccessDeniedException\",\"Message\":\"no\"}");
     ask(&outcome);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&outcome, AWS_ERROR_DENIED);
     assert_string_equal(outcome.error.message, "no");
 }
 
 static void refusals_are_not_repeated(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     static const struct {
         const char *code;
         enum aws_error_kind kind;
@@ -302,7 +275,7 @@ static void refusals_are_not_repeated(void **state)
         snprintf(body, sizeof(body), "{\"__type\":\"%s\"}", CODES[i].code);
         fake_http_answer(world->http, "DescribeServices", 400, body);
         ask(&outcome);
-        run(world, MS_PER_MINUTE);
+        aws_world_run(world, MS_PER_MINUTE);
         expect_kind(&outcome, CODES[i].kind);
         assert_string_equal(outcome.error.code, CODES[i].code);
         assert_int_equal(fake_http_n_requests(world->http), i + 1);
@@ -313,13 +286,13 @@ static void refusals_are_not_repeated(void **state)
 
 static void trouble_that_passes_is_not_seen(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 503, "");
     fake_http_fail(world->http, "DescribeServices", -ECONNRESET);
     fake_http_answer(world->http, "DescribeServices", 200, "{\"answer\":7}");
     ask(&outcome);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&outcome, AWS_OK);
     assert_int_equal(outcome.answer, 7);
     assert_int_equal(fake_http_n_requests(world->http), 3);
@@ -327,12 +300,12 @@ static void trouble_that_passes_is_not_seen(void **state)
 
 static void three_attempts_are_all(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_script(world->http, "DescribeServices",
                      &(struct fake_answer){.status = 500, .times = -1});
     ask(&outcome);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&outcome, AWS_ERROR_TRANSIENT);
     assert_int_equal(outcome.error.http_status, 500);
     assert_int_equal(fake_http_n_requests(world->http), 3);
@@ -340,7 +313,7 @@ static void three_attempts_are_all(void **state)
 
 static void waits_are_full_jitter(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     int64_t shortest_ms = INT64_MAX;
     int64_t longest_ms = 0;
 
@@ -350,7 +323,7 @@ static void waits_are_full_jitter(void **state)
         fake_http_answer(world->http, "DescribeServices", 500, "");
         fake_http_answer(world->http, "DescribeServices", 200, "{}");
         ask(&outcome);
-        run(world, MS_PER_MINUTE);
+        aws_world_run(world, MS_PER_MINUTE);
         size_t n = fake_http_n_requests(world->http);
         int64_t wait_ms = mono_since(fake_http_request(world->http, n - 1)->at,
                                      fake_http_request(world->http, n - 2)->at) -
@@ -365,7 +338,7 @@ static void waits_are_full_jitter(void **state)
 
 static void retry_after_is_honoured_within_reason(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     static const struct {
         const char *value;
         int64_t wait_ms;
@@ -378,7 +351,7 @@ static void retry_after_is_honoured_within_reason(void **state)
                                                .header_value = WAITS[i].value});
         fake_http_answer(world->http, "StopQuery", 200, "{}");
         call(&outcome, LOGS_STOP_QUERY, AWS_ROUTINE);
-        run(world, 2 * MS_PER_MINUTE);
+        aws_world_run(world, 2 * MS_PER_MINUTE);
         expect_kind(&outcome, AWS_OK);
         size_t n = fake_http_n_requests(world->http);
         int64_t wait_ms = mono_since(fake_http_request(world->http, n - 1)->at,
@@ -389,12 +362,12 @@ static void retry_after_is_honoured_within_reason(void **state)
 
 static void a_hanging_server_is_given_up_in_time(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_script(world->http, "DescribeServices",
                      &(struct fake_answer){.hangs = true, .times = -1});
     ask(&outcome);
-    run(world, 2 * MS_PER_MINUTE);
+    aws_world_run(world, 2 * MS_PER_MINUTE);
     expect_kind(&outcome, AWS_ERROR_TRANSIENT);
     assert_string_equal(outcome.error.message, "ETIMEDOUT");
     assert_int_equal(fake_http_n_requests(world->http), 3);
@@ -402,7 +375,7 @@ static void a_hanging_server_is_given_up_in_time(void **state)
 
 static void when_all_is_down_calls_stop_trying_again(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     /* The quota is for 100 retries, at 2 a call. */
     enum { N_CALLS = 150, N_RETRIES = 100 };
     fake_http_script(world->http, "DescribeServices",
@@ -410,7 +383,7 @@ static void when_all_is_down_calls_stop_trying_again(void **state)
     for (size_t i = 0; i < N_CALLS; i++) {
         struct outcome outcome = {.world = world};
         ask(&outcome);
-        run(world, 10 * MS_PER_SECOND);
+        aws_world_run(world, 10 * MS_PER_SECOND);
         expect_kind(&outcome, AWS_ERROR_TRANSIENT);
     }
     assert_int_equal(fake_http_n_requests(world->http), N_CALLS + N_RETRIES);
@@ -420,14 +393,14 @@ static void when_all_is_down_calls_stop_trying_again(void **state)
         struct outcome outcome = {.world = world};
         fake_http_answer(world->http, "DescribeServices", 200, "{}");
         ask(&outcome);
-        run(world, 10 * MS_PER_SECOND);
+        aws_world_run(world, 10 * MS_PER_SECOND);
         expect_kind(&outcome, AWS_OK);
     }
     struct outcome outcome = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 500, "");
     fake_http_answer(world->http, "DescribeServices", 200, "{}");
     ask(&outcome);
-    run(world, 10 * MS_PER_SECOND);
+    aws_world_run(world, 10 * MS_PER_SECOND);
     expect_kind(&outcome, AWS_OK);
 }
 
@@ -435,7 +408,7 @@ static void when_all_is_down_calls_stop_trying_again(void **state)
 
 static void requests_never_come_faster_than_the_quota(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     enum { N_CALLS = 40 };
     struct outcome outcomes[N_CALLS] = {0};
     fake_http_answer_always(world->http, "FilterLogEvents", "{}");
@@ -443,7 +416,7 @@ static void requests_never_come_faster_than_the_quota(void **state)
         outcomes[i].world = world;
         call(&outcomes[i], LOGS_FILTER_LOG_EVENTS, AWS_ROUTINE);
     }
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     assert_int_equal(fake_http_n_requests(world->http), N_CALLS);
     for (size_t i = 5; i < N_CALLS; i++)
         assert_true(mono_since(fake_http_request(world->http, i)->at,
@@ -454,7 +427,7 @@ static void requests_never_come_faster_than_the_quota(void **state)
 
 static void nor_when_credentials_come_late(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     enum { N_CALLS = 20 };
     struct outcome outcomes[N_CALLS] = {0};
     world->credentials.delay_ms = 5000;
@@ -463,9 +436,9 @@ static void nor_when_credentials_come_late(void **state)
         outcomes[i].world = world;
         call(&outcomes[i], LOGS_FILTER_LOG_EVENTS, AWS_ROUTINE);
     }
-    run(world, 5 * MS_PER_SECOND);
+    aws_world_run(world, 5 * MS_PER_SECOND);
     world->credentials.delay_ms = 0; /* cached from now on */
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     assert_int_equal(fake_http_n_requests(world->http), N_CALLS);
     for (size_t i = 5; i < N_CALLS; i++)
         assert_true(mono_since(fake_http_request(world->http, i)->at,
@@ -474,7 +447,7 @@ static void nor_when_credentials_come_late(void **state)
 
 static void the_urgent_go_first_and_the_others_in_order(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcomes[6] = {0};
     struct outcome *order[7] = {0};
     fake_http_answer_always(world->http, "FilterLogEvents", "{}");
@@ -482,7 +455,7 @@ static void the_urgent_go_first_and_the_others_in_order(void **state)
         outcomes[i] = (struct outcome){.world = world, .order = order};
         call(&outcomes[i], LOGS_FILTER_LOG_EVENTS, i >= 4 ? AWS_URGENT : AWS_ROUTINE);
     }
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     static const size_t EXPECTED[] = {4, 5, 0, 1, 2, 3};
     for (size_t i = 0; i < 6; i++)
         assert_ptr_equal(order[i], &outcomes[EXPECTED[i]]);
@@ -490,7 +463,7 @@ static void the_urgent_go_first_and_the_others_in_order(void **state)
 
 static void operations_do_not_hold_up_one_another(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome stuck[10] = {0};
     struct outcome free_to_go = {.world = world};
     fake_http_answer_always(world->http, "FilterLogEvents", "{}");
@@ -500,40 +473,40 @@ static void operations_do_not_hold_up_one_another(void **state)
         call(&stuck[i], LOGS_FILTER_LOG_EVENTS, AWS_URGENT);
     }
     call(&free_to_go, ECS_UPDATE_SERVICE, AWS_ROUTINE);
-    run(world, 50);
+    aws_world_run(world, 50);
     expect_kind(&free_to_go, AWS_OK);
     assert_int_equal(stuck[9].n_called, 0);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     assert_int_equal(stuck[9].n_called, 1);
 }
 
 static void throttling_pauses_the_operation_for_all(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome first = {.world = world};
     struct outcome second = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 400, THROTTLED);
     fake_http_answer_always(world->http, "DescribeServices", "{}");
     ask(&first);
-    run(world, FAKE_HTTP_DELAY_MS);
+    aws_world_run(world, FAKE_HTTP_DELAY_MS);
     ask(&second);
-    run(world, 450);
+    aws_world_run(world, 450);
     assert_int_equal(fake_http_n_requests(world->http), 1); /* half a second at least */
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&first, AWS_OK);
     expect_kind(&second, AWS_OK);
 }
 
 static void lasting_throttling_slows_down_more_and_more(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     fake_http_script(world->http, "DescribeServices",
                      &(struct fake_answer){.status = 400, .body = THROTTLED, .times = -1});
     struct outcome outcomes[4] = {0};
     for (size_t i = 0; i < 4; i++) {
         outcomes[i].world = world;
         ask(&outcomes[i]);
-        run(world, 2 * MS_PER_MINUTE);
+        aws_world_run(world, 2 * MS_PER_MINUTE);
         expect_kind(&outcomes[i], AWS_ERROR_THROTTLED);
         assert_string_equal(outcomes[i].error.message, "Rate exceeded");
     }
@@ -546,26 +519,26 @@ static void lasting_throttling_slows_down_more_and_more(void **state)
 
 static void a_pause_that_begins_while_one_waits_for_credentials_holds(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome first = {.world = world};
     struct outcome second = {.world = world};
     fake_http_script(world->http, "DescribeServices",
                      &(struct fake_answer){.status = 400, .body = THROTTLED, .delay_ms = 100});
     fake_http_answer_always(world->http, "DescribeServices", "{}");
     ask(&first);
-    run(world, 10);
+    aws_world_run(world, 10);
     world->credentials.delay_ms = 200;
     ask(&second);
-    run(world, 500);
+    aws_world_run(world, 500);
     assert_int_equal(fake_http_n_requests(world->http), 1);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&first, AWS_OK);
     expect_kind(&second, AWS_OK);
 }
 
 static void what_waits_beyond_its_deadline_is_not_sent(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome first = {.world = world};
     struct outcome late = {.world = world};
     struct outcome put_off = {.world = world};
@@ -575,13 +548,13 @@ static void what_waits_beyond_its_deadline_is_not_sent(void **state)
             .status = 400, .body = THROTTLED, .header_name = "Retry-After", .header_value = "10"});
     fake_http_answer_always(world->http, "DescribeServices", "{}");
     ask(&first);
-    run(world, FAKE_HTTP_DELAY_MS);
+    aws_world_run(world, FAKE_HTTP_DELAY_MS);
     struct mono deadline = mono_add(loop_mono(world->loop), 5 * MS_PER_SECOND);
     aws_call_set_deadline(ask(&late), deadline);
     struct aws_call *call = ask(&put_off);
     aws_call_set_deadline(call, deadline);
     aws_call_set_deadline(call, mono_add(deadline, MS_PER_MINUTE));
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&first, AWS_OK);
     expect_kind(&late, AWS_ERROR_TRANSIENT);
     expect_kind(&put_off, AWS_OK);
@@ -592,12 +565,12 @@ static void what_waits_beyond_its_deadline_is_not_sent(void **state)
 
 static void without_credentials_a_call_fails_and_says_why(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcomes[3] = {{.world = world}, {.world = world}, {.world = world}};
     world->credentials.error = -ENOKEY;
     for (size_t i = 0; i < 3; i++)
         ask(&outcomes[i]);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     for (size_t i = 0; i < 3; i++) {
         expect_kind(&outcomes[i], AWS_ERROR_CREDENTIALS);
         assert_string_equal(outcomes[i].error.message, "nobody has lent any");
@@ -607,18 +580,18 @@ static void without_credentials_a_call_fails_and_says_why(void **state)
     struct outcome no_memory = {.world = world};
     world->credentials.get_error = -ENOMEM;
     ask(&no_memory);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&no_memory, AWS_ERROR_TRANSIENT);
 }
 
 static void expired_credentials_are_fetched_anew_once(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 400, EXPIRED);
     fake_http_answer(world->http, "DescribeServices", 200, "{}");
     ask(&outcome);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&outcome, AWS_OK);
     assert_non_null(
         strstr(fake_request_header(fake_http_request(world->http, 1), "Authorization"), "AKID2"));
@@ -626,23 +599,23 @@ static void expired_credentials_are_fetched_anew_once(void **state)
 
 static void credentials_expired_twice_are_an_error(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_script(world->http, "DescribeServices",
                      &(struct fake_answer){.status = 400, .body = EXPIRED, .times = -1});
     ask(&outcome);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&outcome, AWS_ERROR_EXPIRED);
     assert_int_equal(fake_http_n_requests(world->http), 2);
 }
 
 static void a_wrong_secret_is_a_matter_of_credentials(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 403, BAD_SIGNATURE);
     ask(&outcome);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&outcome, AWS_ERROR_CREDENTIALS);
     assert_int_equal(fake_http_n_requests(world->http), 1);
     assert_int_equal(world->credentials.generation, 1); /* the file may have been put right */
@@ -650,7 +623,7 @@ static void a_wrong_secret_is_a_matter_of_credentials(void **state)
     struct outcome failure = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 401, "{\"__type\":\"AuthFailure\"}");
     ask(&failure);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&failure, AWS_ERROR_DENIED);
 }
 
@@ -658,7 +631,7 @@ static void a_wrong_secret_is_a_matter_of_credentials(void **state)
 
 static void a_skewed_clock_is_corrected_and_the_call_repeated(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     static const int64_t OFFSETS_MS[] = {7 * MS_PER_MINUTE, -7 * MS_PER_MINUTE, MS_PER_DAY};
     for (size_t i = 0; i < ARRAY_LENGTH(OFFSETS_MS); i++) {
         struct outcome outcome = {.world = world};
@@ -666,7 +639,7 @@ static void a_skewed_clock_is_corrected_and_the_call_repeated(void **state)
         fake_http_answer(world->http, "DescribeServices", 403, BAD_SIGNATURE);
         fake_http_answer(world->http, "DescribeServices", 200, "{}");
         ask(&outcome);
-        run(world, MS_PER_SECOND);
+        aws_world_run(world, MS_PER_SECOND);
         expect_kind(&outcome, AWS_OK);
         int64_t skew_ms = aws_clock_skew_ms(world->aws);
         assert_in_range(skew_ms - OFFSETS_MS[i] + 1000, 0, 2000);
@@ -679,7 +652,7 @@ static void a_skewed_clock_is_corrected_and_the_call_repeated(void **state)
 
 static void a_clock_that_stays_wrong_is_an_error(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     /* A server that changes its mind about the time. */
     fake_http_script(world->http, "DescribeServices",
@@ -691,14 +664,14 @@ static void a_clock_that_stays_wrong_is_an_error(void **state)
                                            .body = "{\"__type\":\"RequestTimeTooSkewed\"}",
                                            .date = "Mon, 02 Mar 2026 17:00:00 GMT"});
     ask(&outcome);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&outcome, AWS_ERROR_CLOCK);
     assert_int_equal(fake_http_n_requests(world->http), 2);
 }
 
 static void without_a_date_the_clock_cannot_be_corrected(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     static const char *const BODIES[] = {
         "{\"__type\":\"RequestTimeTooSkewed\"}",
         "{\"__type\":\"InvalidSignatureException\",\"message\":\"Signature expired: 1 < 2\"}",
@@ -710,7 +683,7 @@ static void without_a_date_the_clock_cannot_be_corrected(void **state)
         fake_http_script(world->http, "DescribeServices",
                          &(struct fake_answer){.status = 403, .body = BODIES[i], .date = DATES[i]});
         ask(&outcome);
-        run(world, MS_PER_MINUTE);
+        aws_world_run(world, MS_PER_MINUTE);
         expect_kind(&outcome, AWS_ERROR_CLOCK);
     }
     assert_int_equal(fake_http_n_requests(world->http), 3);
@@ -718,18 +691,18 @@ static void without_a_date_the_clock_cannot_be_corrected(void **state)
 
 static void small_skews_are_learnt_from_any_answer(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_set_clock_offset(world->http, 90 * MS_PER_SECOND);
     fake_http_answer(world->http, "DescribeServices", 400, "{\"__type\":\"ClientException\"}");
     ask(&outcome);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     assert_in_range(aws_clock_skew_ms(world->aws), 89000, 91000);
 }
 
 static void a_date_that_cannot_be_is_not_believed(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     static const struct fake_answer ANSWERS[] = {
         /* AWS took the signature, so its clock is not a day ahead. */
         {.body = "{}", .date = "Tue, 03 Mar 2026 12:00:00 GMT"},
@@ -744,7 +717,7 @@ static void a_date_that_cannot_be_is_not_believed(void **state)
         struct outcome outcome = {.world = world};
         fake_http_script(world->http, "DescribeServices", &ANSWERS[i]);
         ask(&outcome);
-        run(world, MS_PER_SECOND);
+        aws_world_run(world, MS_PER_SECOND);
         assert_int_equal(outcome.n_called, 1);
         assert_int_equal(aws_clock_skew_ms(world->aws), 0);
     }
@@ -752,11 +725,11 @@ static void a_date_that_cannot_be_is_not_believed(void **state)
 
 static void a_step_of_the_local_clock_does_not_move_awss_now(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_answer_always(world->http, "DescribeServices", "{}");
     ask(&outcome);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     struct wall before = aws_now(world->aws);
     virtual_loop_step_wall(world->loop, MS_PER_HOUR);
     assert_int_equal(aws_now(world->aws).ms, before.ms);
@@ -766,7 +739,7 @@ static void a_step_of_the_local_clock_does_not_move_awss_now(void **state)
     struct outcome after = {.world = world};
     fake_http_set_clock_offset(world->http, -MS_PER_HOUR);
     ask(&after);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&after, AWS_OK);
     assert_string_equal(fake_request_header(fake_http_request(world->http, 1), "X-Amz-Date"),
                         "20260302T120001Z");
@@ -778,14 +751,14 @@ static void a_step_of_the_local_clock_does_not_move_awss_now(void **state)
 
 static void a_host_that_slept_with_a_request_under_way_signs_again(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcome = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 403, BAD_SIGNATURE);
     fake_http_answer(world->http, "DescribeServices", 200, "{}");
     ask(&outcome);
-    run(world, 10);
+    aws_world_run(world, 10);
     virtual_loop_suspend(world->loop, 8 * MS_PER_HOUR);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     expect_kind(&outcome, AWS_OK);
     assert_int_equal(aws_clock_skew_ms(world->aws), 0);
 }
@@ -794,7 +767,7 @@ static void a_host_that_slept_with_a_request_under_way_signs_again(void **state)
 
 static void a_cancelled_call_is_never_heard_of_again(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     /* Waiting; at the gate; sent; backing off. */
     static const int64_t MOMENTS_MS[] = {-1, 5, 15, 40};
     for (size_t i = 0; i < ARRAY_LENGTH(MOMENTS_MS); i++) {
@@ -805,10 +778,10 @@ static void a_cancelled_call_is_never_heard_of_again(void **state)
                          &(struct fake_answer){.status = 500, .delay_ms = 20, .times = -1});
         struct aws_call *handle = ask(&outcome);
         if (MOMENTS_MS[i] >= 0)
-            run(world, MOMENTS_MS[i]);
+            aws_world_run(world, MOMENTS_MS[i]);
         aws_call_cancel(handle);
         assert_int_equal(aws_calls_pending(world->aws), 0);
-        run(world, MS_PER_MINUTE);
+        aws_world_run(world, MS_PER_MINUTE);
         assert_int_equal(outcome.n_called, 0);
     }
     assert_int_equal(world->credentials.n_cancelled, 1);
@@ -817,60 +790,60 @@ static void a_cancelled_call_is_never_heard_of_again(void **state)
 
 static void those_behind_a_cancelled_call_move_up(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome first = {.world = world};
     struct outcome second = {.world = world};
     world->credentials.delay_ms = 100;
     fake_http_answer(world->http, "FilterLogEvents", 200, "{}");
     struct aws_call *handle = call(&first, LOGS_FILTER_LOG_EVENTS, AWS_ROUTINE);
     call(&second, LOGS_FILTER_LOG_EVENTS, AWS_ROUTINE);
-    run(world, 50);
+    aws_world_run(world, 50);
     aws_call_cancel(handle);
-    run(world, 200);
+    aws_world_run(world, 200);
     expect_kind(&second, AWS_OK);
 }
 
 static void calls_can_be_cancelled_from_a_callback(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome first = {.world = world};
     struct outcome second = {.world = world};
     fake_http_answer_always(world->http, "FilterLogEvents", "{}");
     call(&first, LOGS_FILTER_LOG_EVENTS, AWS_ROUTINE);
     first.cancel = call(&second, LOGS_FILTER_LOG_EVENTS, AWS_ROUTINE);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     assert_int_equal(first.n_called, 1);
     assert_int_equal(second.n_called, 0);
 }
 
 static void freeing_cancels_everything_without_a_word(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome outcomes[8] = {0};
     fake_http_answer_always(world->http, "FilterLogEvents", "{}");
     for (size_t i = 0; i < 8; i++) {
         outcomes[i].world = world;
         call(&outcomes[i], LOGS_FILTER_LOG_EVENTS, AWS_ROUTINE);
     }
-    run(world, 260);
+    aws_world_run(world, 260);
     world->aws = aws_free(world->aws);
     assert_null(world->aws);
     assert_int_equal(fake_http_n_unanswered(world->http), 0);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(world, MS_PER_MINUTE);
     assert_int_equal(outcomes[7].n_called, 0);
     assert_null(aws_free(NULL));
 }
 
 static void an_answer_can_be_redirected(void **state)
 {
-    struct world *world = *state;
+    struct aws_world *world = *state;
     struct outcome owner = {.world = world};
     struct outcome heir = {.world = world};
     fake_http_answer(world->http, "DescribeServices", 200, "{\"answer\":9}");
     struct aws_call *handle = ask(&owner);
-    run(world, 5);
+    aws_world_run(world, 5);
     aws_call_redirect(handle, note, &heir);
-    run(world, MS_PER_SECOND);
+    aws_world_run(world, MS_PER_SECOND);
     assert_int_equal(owner.n_called, 0);
     assert_int_equal(heir.answer, 9);
     assert_ptr_equal(aws_loop(world->aws), world->loop);

@@ -12,12 +12,7 @@
 
 #include "src/cleanup.h"
 #include "src/ecs.h"
-#include "tests/support/fake_credentials.h"
-#include "tests/support/fake_http.h"
-#include "tests/support/virtual_loop.h"
-
-FAKE_HTTP_IS_HTTP
-FAKE_CREDENTIALS_IS_CREDENTIALS
+#include "tests/unit/aws_world.h"
 
 #define ARN "arn:aws:ecs:eu-west-1:123456789012:service/"
 
@@ -36,10 +31,7 @@ struct seen_service {
 };
 
 struct world {
-    struct loop *loop;
-    struct http *http;
-    struct fake_credentials credentials;
-    struct aws *aws;
+    struct aws_world aws;
     struct ecs_call *call;
     int n_done;
     struct aws_error error;
@@ -52,13 +44,7 @@ static int setup(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
     assert_non_null(world);
-    assert_int_equal(loop_new(&world->loop), 0);
-    assert_int_equal(http_new(world->loop, NULL, &world->http), 0);
-    world->credentials = (struct fake_credentials){.loop = world->loop};
-    struct aws_options options = {.endpoint_url = "http://aws.test"};
-    assert_int_equal(aws_new(world->loop, world->http, fake_credentials(&world->credentials),
-                             &options, &world->aws),
-                     0);
+    aws_world_begin(&world->aws, &(struct aws_options){.endpoint_url = "http://aws.test"});
     *state = world;
     return 0;
 }
@@ -66,18 +52,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct world *world = *state;
-    aws_free(world->aws);
-    assert_int_equal(fake_http_n_unanswered(world->http), 0);
-    http_free(world->http);
-    assert_int_equal(virtual_loop_timers(world->loop), 0);
-    loop_free(world->loop);
+    aws_world_end(&world->aws);
     free(world);
     return 0;
-}
-
-static void run(struct world *world, int64_t duration_ms)
-{
-    virtual_loop_run_for(world->loop, duration_ms);
 }
 
 static void described(void *userdata, const struct ecs_describe_result *result)
@@ -103,7 +80,7 @@ static void described(void *userdata, const struct ecs_describe_result *result)
 static void describe(struct world *world, const char *const *names, size_t n_names)
 {
     world->n_done = 0;
-    assert_int_equal(ecs_describe_services(world->aws, "staging", names, n_names, AWS_ROUTINE,
+    assert_int_equal(ecs_describe_services(world->aws.aws, "staging", names, n_names, AWS_ROUTINE,
                                            described, world, &world->call),
                      0);
     assert_int_equal(world->n_done, 0);
@@ -111,9 +88,9 @@ static void describe(struct world *world, const char *const *names, size_t n_nam
 
 static void describe_given(struct world *world, const char *name, const char *answer)
 {
-    fake_http_answer(world->http, "DescribeServices", 200, answer);
+    fake_http_answer(world->aws.http, "DescribeServices", 200, answer);
     describe(world, &name, 1);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
 }
 
 static void expect(struct world *world, enum aws_error_kind kind)
@@ -143,12 +120,12 @@ static void services_come_in_the_order_asked_for(void **state)
 {
     struct world *world = *state;
     static const char *const NAMES[] = {"api", "worker", "web"};
-    fake_http_answer(world->http, "DescribeServices", 200,
+    fake_http_answer(world->aws.http, "DescribeServices", 200,
                      "{\"services\":[" SERVICE("web", "ACTIVE", "1", "0", "1") "," SERVICE(
                          "worker", "DRAINING", "0", "3",
                          "0") "," SERVICE("api", "ACTIVE", "2", "2", "0") "],\"failures\":[]}");
     describe(world, NAMES, 3);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
 
     expect(world, AWS_OK);
     assert_int_equal(world->n_seen, 3);
@@ -158,7 +135,7 @@ static void services_come_in_the_order_asked_for(void **state)
     expect_counts(world, 1, 0, 3, 0);
     expect_service(world, 2, "web", ECS_SERVICE_ACTIVE, "");
     expect_counts(world, 2, 1, 0, 1);
-    assert_string_equal(fake_http_request(world->http, 0)->body,
+    assert_string_equal(fake_http_request(world->aws.http, 0)->body,
                         "{\"cluster\":\"staging\",\"services\":[\"api\",\"worker\",\"web\"]}");
 }
 
@@ -180,18 +157,18 @@ static void many_services_are_asked_for_ten_at_a_time(void **state)
                      i % 10 ? "," : "", i, i);
         }
         snprintf(body + strlen(body), sizeof(body) - strlen(body), "]}");
-        fake_http_answer(world->http, "DescribeServices", 200, body);
+        fake_http_answer(world->aws.http, "DescribeServices", 200, body);
     }
     describe(world, names, N);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect(world, AWS_OK);
     assert_int_equal(world->n_seen, N);
     for (size_t i = 0; i < N; i++) {
         expect_service(world, i, names[i], ECS_SERVICE_ACTIVE, "");
         assert_int_equal(world->seen[i].service.desired_count, i);
     }
-    assert_int_equal(fake_http_n_requests(world->http), 3);
-    assert_string_equal(fake_http_request(world->http, 2)->body,
+    assert_int_equal(fake_http_n_requests(world->aws.http), 3);
+    assert_string_equal(fake_http_request(world->aws.http, 2)->body,
                         "{\"cluster\":\"staging\",\"services\":[\"s20\",\"s21\",\"s22\"]}");
 }
 
@@ -202,13 +179,13 @@ static void one_failed_batch_fails_the_whole(void **state)
     const char *names[N];
     for (size_t i = 0; i < N; i++)
         names[i] = "api";
-    fake_http_answer(world->http, "DescribeServices", 200,
+    fake_http_answer(world->aws.http, "DescribeServices", 200,
                      "{\"services\":[" SERVICE("api", "ACTIVE", "2", "2", "0") "]}");
     fake_http_answer(
-        world->http, "DescribeServices", 400,
+        world->aws.http, "DescribeServices", 400,
         "{\"__type\":\"ClusterNotFoundException\",\"message\":\"Cluster not found.\"}");
     describe(world, names, N);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect(world, AWS_ERROR_NOT_FOUND);
     assert_string_equal(world->error.message, "Cluster not found.");
     assert_int_equal(world->n_seen, 0);
@@ -218,10 +195,10 @@ static void a_name_asked_for_twice_is_answered_twice(void **state)
 {
     struct world *world = *state;
     static const char *const NAMES[] = {"api", "api"};
-    fake_http_answer(world->http, "DescribeServices", 200,
+    fake_http_answer(world->aws.http, "DescribeServices", 200,
                      "{\"services\":[" SERVICE("api", "ACTIVE", "2", "1", "1") "]}");
     describe(world, NAMES, 2);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect(world, AWS_OK);
     expect_counts(world, 0, 2, 1, 1);
     expect_counts(world, 1, 2, 1, 1);
@@ -231,13 +208,13 @@ static void arns_long_and_short_find_their_service(void **state)
 {
     struct world *world = *state;
     static const char *const NAMES[] = {ARN "staging/api", ARN "worker"};
-    fake_http_answer(world->http, "DescribeServices", 200,
+    fake_http_answer(world->aws.http, "DescribeServices", 200,
                      "{\"services\":[" SERVICE("api", "ACTIVE", "2", "2",
                                                "0") "],\"failures\":[{"
                                                     "\"arn\":\"" ARN
                                                     "staging/worker\",\"reason\":\"MISSING\"}]}");
     describe(world, NAMES, 2);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect(world, AWS_OK);
     expect_service(world, 0, NAMES[0], ECS_SERVICE_ACTIVE, "");
     expect_service(world, 1, NAMES[1], ECS_SERVICE_MISSING, "MISSING");
@@ -247,14 +224,14 @@ static void what_is_missing_is_told_as_missing(void **state)
 {
     struct world *world = *state;
     static const char *const NAMES[] = {"gone", "silent", "broken", "odd"};
-    fake_http_answer(world->http, "DescribeServices", 200,
+    fake_http_answer(world->aws.http, "DescribeServices", 200,
                      "{\"services\":[],\"failures\":["
                      "{\"arn\":\"" ARN "gone\",\"reason\":\"MISSING\"},"
                      "{\"arn\":\"" ARN "broken\",\"reason\":\"RESOURCE\",\"detail\":\"a limit\"},"
                      "{\"arn\":\"" ARN "staging/odd\",\"reason\":\"\"},"
                      "{\"arn\":\"" ARN "not-asked-for\",\"reason\":\"MISSING\"}]}");
     describe(world, NAMES, 4);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect(world, AWS_OK);
     expect_service(world, 0, "gone", ECS_SERVICE_MISSING, "MISSING");
     expect_service(world, 1, "silent", ECS_SERVICE_MISSING, "not in the answer");
@@ -281,14 +258,14 @@ static void words_that_nobody_knows_fail_that_service_alone(void **state)
     struct world *world = *state;
     static const char *const NAMES[] = {"a", "b", "c"};
     fake_http_answer(
-        world->http, "DescribeServices", 200,
+        world->aws.http, "DescribeServices", 200,
         "{\"services\":[" SERVICE("a", "HIBERNATING", "1", "1", "0") "," SERVICE(
             "b", "ACTIVE", "1", "1", "0") ",{\"serviceName\":\"c\",\"status\":\"ACTIVE\","
                                           "\"desiredCount\":5,\"runningCount\":5,"
                                           "\"pendingCount\":0,"
                                           "\"schedulingStrategy\":\"SWARM\"}]}");
     describe(world, NAMES, 3);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect(world, AWS_OK);
     expect_service(world, 0, "a", ECS_SERVICE_FAILED, "unknown status: HIBERNATING");
     expect_service(world, 1, "b", ECS_SERVICE_ACTIVE, "");
@@ -357,10 +334,10 @@ static void a_truncated_description_is_none(void **state)
     const char *whole = "{\"services\":[" SERVICE("api", "ACTIVE", "2", "2", "0") "]}";
     const char *name = "api";
     for (size_t size = 1; size < strlen(whole); size++) {
-        fake_http_script(world->http, "DescribeServices",
+        fake_http_script(world->aws.http, "DescribeServices",
                          &(struct fake_answer){.body = whole, .body_size = size});
         describe(world, &name, 1);
-        run(world, MS_PER_SECOND);
+        aws_world_run(&world->aws, MS_PER_SECOND);
         expect(world, AWS_ERROR_MALFORMED);
     }
 }
@@ -369,17 +346,17 @@ static void a_description_can_be_cancelled(void **state)
 {
     struct world *world = *state;
     const char *name = "api";
-    fake_http_answer(world->http, "DescribeServices", 200, "{\"services\":[]}");
+    fake_http_answer(world->aws.http, "DescribeServices", 200, "{\"services\":[]}");
     describe(world, &name, 1);
     ecs_call_cancel(world->call);
     describe(world, &name, 1);
-    run(world, 10);
+    aws_world_run(&world->aws, 10);
     ecs_call_cancel(world->call);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     assert_int_equal(world->n_done, 0);
-    assert_int_equal(aws_calls_pending(world->aws), 0);
-    assert_int_equal(ecs_describe_services(world->aws, "staging", &name, 0, AWS_ROUTINE, described,
-                                           world, &world->call),
+    assert_int_equal(aws_calls_pending(world->aws.aws), 0);
+    assert_int_equal(ecs_describe_services(world->aws.aws, "staging", &name, 0, AWS_ROUTINE,
+                                           described, world, &world->call),
                      -EINVAL);
 }
 
@@ -396,15 +373,15 @@ static void updated(void *userdata, const struct aws_error *error, int desired_c
 static int try_update(struct world *world, int desired_count)
 {
     world->n_done = 0;
-    return ecs_update_service(world->aws, "staging", "api", desired_count, AWS_URGENT, updated,
+    return ecs_update_service(world->aws.aws, "staging", "api", desired_count, AWS_URGENT, updated,
                               world, &world->call);
 }
 
 static void update_given(struct world *world, const char *answer)
 {
-    fake_http_answer(world->http, "UpdateService", 200, answer);
+    fake_http_answer(world->aws.http, "UpdateService", 200, answer);
     assert_int_equal(try_update(world, 2), 0);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
 }
 
 static void an_update_is_to_an_absolute_count(void **state)
@@ -413,7 +390,7 @@ static void an_update_is_to_an_absolute_count(void **state)
     update_given(world, "{\"service\":" SERVICE("api", "ACTIVE", "2", "0", "2") "}");
     expect(world, AWS_OK);
     assert_int_equal(world->desired_count, 2);
-    assert_string_equal(fake_http_request(world->http, 0)->body,
+    assert_string_equal(fake_http_request(world->aws.http, 0)->body,
                         "{\"cluster\":\"staging\",\"service\":\"api\",\"desiredCount\":2}");
 }
 
@@ -447,10 +424,10 @@ static void an_update_that_says_nonsense_is_malformed(void **state)
     }
     const char *whole = "{\"service\":{\"desiredCount\":2}}";
     for (size_t size = 1; size < strlen(whole); size++) {
-        fake_http_script(world->http, "UpdateService",
+        fake_http_script(world->aws.http, "UpdateService",
                          &(struct fake_answer){.body = whole, .body_size = size});
         assert_int_equal(try_update(world, 2), 0);
-        run(world, MS_PER_SECOND);
+        aws_world_run(&world->aws, MS_PER_SECOND);
         expect(world, AWS_ERROR_MALFORMED);
     }
 }
@@ -458,23 +435,23 @@ static void an_update_that_says_nonsense_is_malformed(void **state)
 static void an_update_whose_answer_is_lost_is_repeated(void **state)
 {
     struct world *world = *state;
-    fake_http_fail(world->http, "UpdateService", -ECONNRESET);
-    fake_http_answer(world->http, "UpdateService", 200, "{\"service\":{\"desiredCount\":0}}");
+    fake_http_fail(world->aws.http, "UpdateService", -ECONNRESET);
+    fake_http_answer(world->aws.http, "UpdateService", 200, "{\"service\":{\"desiredCount\":0}}");
     assert_int_equal(try_update(world, 0), 0);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect(world, AWS_OK);
     assert_int_equal(world->desired_count, 0);
-    assert_string_equal(fake_http_request(world->http, 0)->body,
-                        fake_http_request(world->http, 1)->body);
+    assert_string_equal(fake_http_request(world->aws.http, 0)->body,
+                        fake_http_request(world->aws.http, 1)->body);
 }
 
 static void a_refused_update_says_why(void **state)
 {
     struct world *world = *state;
-    fake_http_answer(world->http, "UpdateService", 400,
+    fake_http_answer(world->aws.http, "UpdateService", 400,
                      "{\"__type\":\"ServiceNotActiveException\",\"message\":\"not active\"}");
     assert_int_equal(try_update(world, 2), 0);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect(world, AWS_ERROR_REQUEST);
     assert_string_equal(world->error.code, "ServiceNotActiveException");
     assert_int_equal(world->desired_count, -1);
@@ -485,17 +462,17 @@ static void what_is_no_count_is_not_sent(void **state)
     struct world *world = *state;
     assert_int_equal(try_update(world, -1), -EINVAL);
     assert_int_equal(try_update(world, ECS_COUNT_MAX + 1), -EINVAL);
-    assert_int_equal(aws_calls_pending(world->aws), 0);
+    assert_int_equal(aws_calls_pending(world->aws.aws), 0);
 }
 
 static void an_update_can_be_cancelled(void **state)
 {
     struct world *world = *state;
-    fake_http_answer(world->http, "UpdateService", 200, "{}");
+    fake_http_answer(world->aws.http, "UpdateService", 200, "{}");
     assert_int_equal(try_update(world, 2), 0);
-    run(world, 10);
+    aws_world_run(&world->aws, 10);
     ecs_call_cancel(world->call);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     assert_int_equal(world->n_done, 0);
 }
 

@@ -13,12 +13,7 @@
 #include "src/cleanup.h"
 #include "src/json.h"
 #include "src/logs.h"
-#include "tests/support/fake_credentials.h"
-#include "tests/support/fake_http.h"
-#include "tests/support/virtual_loop.h"
-
-FAKE_HTTP_IS_HTTP
-FAKE_CREDENTIALS_IS_CREDENTIALS
+#include "tests/unit/aws_world.h"
 
 #define EVENTS_MAX 64
 
@@ -27,10 +22,7 @@ FAKE_CREDENTIALS_IS_CREDENTIALS
     "\"ingestionTime\":1772452801234,\"eventId\":\"id-" text "\"}"
 
 struct world {
-    struct loop *loop;
-    struct http *http;
-    struct fake_credentials credentials;
-    struct aws *aws;
+    struct aws_world aws;
 
     /* Of a search. */
     char messages[EVENTS_MAX][16];
@@ -57,13 +49,7 @@ static int setup(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
     assert_non_null(world);
-    assert_int_equal(loop_new(&world->loop), 0);
-    assert_int_equal(http_new(world->loop, NULL, &world->http), 0);
-    world->credentials = (struct fake_credentials){.loop = world->loop};
-    struct aws_options options = {.endpoint_url = "http://aws.test"};
-    assert_int_equal(aws_new(world->loop, world->http, fake_credentials(&world->credentials),
-                             &options, &world->aws),
-                     0);
+    aws_world_begin(&world->aws, &(struct aws_options){.endpoint_url = "http://aws.test"});
     *state = world;
     return 0;
 }
@@ -71,30 +57,21 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct world *world = *state;
-    aws_free(world->aws);
-    assert_int_equal(fake_http_n_unanswered(world->http), 0);
-    http_free(world->http);
-    assert_int_equal(virtual_loop_timers(world->loop), 0);
-    loop_free(world->loop);
+    aws_world_end(&world->aws);
     free(world);
     return 0;
 }
 
-static void run(struct world *world, int64_t duration_ms)
-{
-    virtual_loop_run_for(world->loop, duration_ms);
-}
-
 static void given(struct world *world, const char *operation, const char *body)
 {
-    fake_http_answer(world->http, operation, 200, body);
+    fake_http_answer(world->aws.http, operation, 200, body);
 }
 
 static void given_error(struct world *world, const char *operation, const char *code)
 {
     char body[128];
     snprintf(body, sizeof(body), "{\"__type\":\"%s\",\"message\":\"why\"}", code);
-    fake_http_answer(world->http, operation, 400, body);
+    fake_http_answer(world->aws.http, operation, 400, body);
 }
 
 /* ---- FilterLogEvents ---- */
@@ -132,8 +109,8 @@ static void search_in(struct world *world, const char *log_group, const char *pa
     };
     world->n_filter_done = 0;
     world->n_messages = 0;
-    assert_int_equal(logs_filter_log_events(world->aws, &request, event_came, search_ended, world,
-                                            &world->filter),
+    assert_int_equal(logs_filter_log_events(world->aws.aws, &request, event_came, search_ended,
+                                            world, &world->filter),
                      0);
 }
 
@@ -153,7 +130,7 @@ static void expect_search(struct world *world, enum aws_error_kind kind, bool ex
 static void expect_parameters(struct world *world, const char *operation, size_t index,
                               const char *expected)
 {
-    assert_string_equal(fake_http_request_of(world->http, operation, index)->body, expected);
+    assert_string_equal(fake_http_request_of(world->aws.http, operation, index)->body, expected);
 }
 
 static void a_search_asks_by_name_in_milliseconds(void **state)
@@ -162,7 +139,7 @@ static void a_search_asks_by_name_in_milliseconds(void **state)
     given(world, "FilterLogEvents", "{\"events\":[" EVENT("1772452800500", "hello") "]}");
     search(world);
     assert_int_equal(world->n_filter_done, 0);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
 
     expect_search(world, AWS_OK, true);
     expect_parameters(world, "FilterLogEvents", 0,
@@ -183,7 +160,7 @@ static void an_arn_goes_as_identifier_without_the_star(void **state)
     struct world *world = *state;
     given(world, "FilterLogEvents", "{\"events\":[]}");
     search_in(world, "arn:aws:logs:eu-west-1:1:log-group:/ecs/web:*", NULL);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect_search(world, AWS_OK, true);
     expect_parameters(world, "FilterLogEvents", 0,
                       "{\"logGroupIdentifier\":\"arn:aws:logs:eu-west-1:1:log-group:/ecs/web\","
@@ -196,7 +173,7 @@ static void what_aws_may_leave_out_may_be_missing(void **state)
     given(world, "FilterLogEvents",
           "{\"events\":[{\"timestamp\":7,\"message\":\"\"}],\"nextToken\":null,\"new\":{}}");
     search(world);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect_search(world, AWS_OK, true);
     assert_false(wall_is_set(world->last_event.ingestion));
     assert_string_equal(world->last_id, "");
@@ -213,7 +190,7 @@ static void a_search_follows_hundreds_of_empty_pages(void **state)
     }
     given(world, "FilterLogEvents", "{\"events\":[" EVENT("1", "last") "]}");
     search(world);
-    run(world, 5 * MS_PER_MINUTE);
+    aws_world_run(&world->aws, 5 * MS_PER_MINUTE);
 
     expect_search(world, AWS_OK, true);
     assert_int_equal(world->filter_result.n_pages, 401);
@@ -232,7 +209,7 @@ static void a_search_that_never_ends_is_not_exhausted(void **state)
         given(world, "FilterLogEvents", page);
     }
     search(world);
-    run(world, 10 * MS_PER_MINUTE);
+    aws_world_run(&world->aws, 10 * MS_PER_MINUTE);
     expect_search(world, AWS_OK, false);
     assert_int_equal(world->filter_result.n_pages, LOGS_FILTER_PAGES_MAX);
 }
@@ -251,7 +228,7 @@ static void tokens_that_go_in_circles_are_an_error(void **state)
                 n++;
             }
             search(world);
-            run(world, 5 * MS_PER_MINUTE);
+            aws_world_run(&world->aws, 5 * MS_PER_MINUTE);
             expect_search(world, AWS_ERROR_MALFORMED, false);
             assert_non_null(strstr(world->filter_result.error.message, "circles"));
             if (length == 1)
@@ -270,7 +247,7 @@ static void a_token_that_expires_midway_is_an_error_and_what_was_seen_stands(voi
     given(world, "FilterLogEvents", "{\"events\":[" EVENT("1", "seen") "],\"nextToken\":\"a\"}");
     given_error(world, "FilterLogEvents", "InvalidParameterException");
     search(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_search(world, AWS_ERROR_REQUEST, false);
     assert_int_equal(world->n_messages, 1);
     assert_string_equal(world->filter_result.error.message, "why");
@@ -286,34 +263,34 @@ static void enough_is_enough_but_for_the_rest_of_the_page(void **state)
           "{\"events\":[" EVENT("1", "a") "," EVENT("2", "b") "," EVENT(
               "3", "c") "],\"nextToken\":\"more\"}");
     search(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_search(world, AWS_OK, false);
     assert_int_equal(world->n_messages, 3);
-    assert_int_equal(fake_http_n_requests(world->http), 1);
+    assert_int_equal(fake_http_n_requests(world->aws.http), 1);
 }
 
 static void a_search_can_be_cancelled_at_any_time(void **state)
 {
     struct world *world = *state;
-    fake_http_answer_always(world->http, "FilterLogEvents",
+    fake_http_answer_always(world->aws.http, "FilterLogEvents",
                             "{\"events\":[" EVENT("1", "a") "," EVENT("2", "b") "]}");
     search(world);
     logs_filter_cancel(world->filter);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     assert_int_equal(world->n_filter_done, 0);
 
     search(world);
-    run(world, 10);
+    aws_world_run(&world->aws, 10);
     logs_filter_cancel(world->filter);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     assert_int_equal(world->n_filter_done, 0);
 
     world->cancels_within = true;
     search(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     assert_int_equal(world->n_filter_done, 0);
     assert_int_equal(world->n_messages, 1);
-    assert_int_equal(aws_calls_pending(world->aws), 0);
+    assert_int_equal(aws_calls_pending(world->aws.aws), 0);
 }
 
 /* Whatever is wrong: never "there was nothing", and never a crash. */
@@ -352,7 +329,7 @@ static void malformed_events_make_the_search_malformed(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(ANSWERS); i++) {
         given(world, "FilterLogEvents", ANSWERS[i]);
         search(world);
-        run(world, MS_PER_SECOND);
+        aws_world_run(&world->aws, MS_PER_SECOND);
         expect_search(world, AWS_ERROR_MALFORMED, false);
         assert_int_equal(world->n_messages, 0);
     }
@@ -364,7 +341,7 @@ static void events_before_a_malformed_one_stand(void **state)
     given(world, "FilterLogEvents",
           "{\"events\":[" EVENT("1", "good") ",{\"timestamp\":2}," EVENT("3", "unread") "]}");
     search(world);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect_search(world, AWS_ERROR_MALFORMED, false);
     assert_int_equal(world->n_messages, 1);
     assert_string_equal(world->messages[0], "good");
@@ -375,10 +352,10 @@ static void a_truncated_answer_is_never_taken_for_silence(void **state)
     struct world *world = *state;
     const char *whole = "{\"events\":[" EVENT("1772452800500", "m") "],\"nextToken\":null}";
     for (size_t size = 1; size < strlen(whole); size++) {
-        fake_http_script(world->http, "FilterLogEvents",
+        fake_http_script(world->aws.http, "FilterLogEvents",
                          &(struct fake_answer){.body = whole, .body_size = size});
         search(world);
-        run(world, MS_PER_SECOND);
+        aws_world_run(&world->aws, MS_PER_SECOND);
         expect_search(world, AWS_ERROR_MALFORMED, false);
     }
 }
@@ -395,7 +372,7 @@ static void deep_and_large_answers_do_no_harm(void **state)
     assert_true(asprintf(&body, "{\"events\":%s", filling) > 0);
     given(world, "FilterLogEvents", body);
     search(world);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect_search(world, AWS_ERROR_MALFORMED, false);
     free(body);
 
@@ -404,7 +381,7 @@ static void deep_and_large_answers_do_no_harm(void **state)
                 0);
     given(world, "FilterLogEvents", body);
     search(world);
-    run(world, MS_PER_SECOND);
+    aws_world_run(&world->aws, MS_PER_SECOND);
     expect_search(world, AWS_OK, true);
     assert_int_equal(world->n_messages, 1);
     free(body);
@@ -438,7 +415,7 @@ static int try_query(struct world *world, const char *const *groups, size_t n_gr
         .timeout_ms = timeout_ms,
     };
     world->n_query_done = 0;
-    return logs_query_run(world->aws, &request, query_ended, world, &world->query);
+    return logs_query_run(world->aws.aws, &request, query_ended, world, &world->query);
 }
 
 static void query(struct world *world)
@@ -479,11 +456,11 @@ static void expect_query(struct world *world, enum logs_query_outcome outcome,
 static void expect_stopped(struct world *world, size_t n)
 {
     given(world, "StopQuery", "{\"success\":true}");
-    run(world, MS_PER_SECOND);
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), n);
+    aws_world_run(&world->aws, MS_PER_SECOND);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), n);
     if (n > 0)
         expect_parameters(world, "StopQuery", n - 1, "{\"queryId\":\"q-1\"}");
-    assert_int_equal(aws_calls_pending(world->aws), 0);
+    assert_int_equal(aws_calls_pending(world->aws.aws), 0);
 }
 
 static void a_query_that_completes_without_rows_confirms_silence(void **state)
@@ -494,7 +471,7 @@ static void a_query_that_completes_without_rows_confirms_silence(void **state)
     given_results(world, "Running", "[]", NOTHING_MATCHED);
     given_results(world, "Complete", "[]", NOTHING_MATCHED);
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
 
     expect_query(world, LOGS_QUERY_COMPLETE, AWS_OK);
     assert_int_equal(world->query_result.n_rows, 0);
@@ -515,7 +492,7 @@ static void times_are_seconds_that_contain_what_was_asked_for(void **state)
     given_started(world);
     given_results(world, "Complete", "[]", NOTHING_MATCHED);
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_parameters(world, "StartQuery", 0,
                       "{\"logGroupNames\":[\"/ecs/web\"],\"startTime\":1772452800,"
                       "\"endTime\":1772456401,\"queryString\":\"filter @message like \\\"x\\\"\","
@@ -529,8 +506,8 @@ static void arns_go_as_identifiers(void **state)
     given_started(world);
     given_results(world, "Complete", "[]", NOTHING_MATCHED);
     assert_int_equal(try_query(world, GROUPS, 2, MS_PER_MINUTE), 0);
-    run(world, MS_PER_MINUTE);
-    const char *body = fake_http_request(world->http, 0)->body;
+    aws_world_run(&world->aws, MS_PER_MINUTE);
+    const char *body = fake_http_request(world->aws.http, 0)->body;
     assert_non_null(strstr(body, "\"logGroupIdentifiers\":[\"/ecs/web\","
                                  "\"arn:aws:logs:eu-west-1:1:log-group:a\"]"));
 }
@@ -544,7 +521,7 @@ static void a_query_of_nothing_or_too_much_is_refused(void **state)
     assert_int_equal(try_query(world, ONE_GROUP, 0, MS_PER_MINUTE), -EINVAL);
     assert_int_equal(try_query(world, many, 51, MS_PER_MINUTE), -EINVAL);
     assert_int_equal(try_query(world, ONE_GROUP, 1, 0), -EINVAL);
-    assert_int_equal(aws_calls_pending(world->aws), 0);
+    assert_int_equal(aws_calls_pending(world->aws.aws), 0);
 }
 
 static void the_newest_row_is_told(void **state)
@@ -557,7 +534,7 @@ static void the_newest_row_is_told(void **state)
                                          "new") "," ROW("2026-03-02 11:30:00", "middle") "]",
                   "{\"recordsMatched\":3}");
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_COMPLETE, AWS_OK);
     assert_int_equal(world->query_result.n_rows, 3);
     assert_int_equal(world->query_result.row_timestamp.ms, VIRTUAL_LOOP_START.ms - 750);
@@ -580,7 +557,7 @@ static void a_row_without_a_time_is_a_row(void **state)
         given_started(world);
         given_results(world, "Complete", ROWS[i], "{}");
         query(world);
-        run(world, MS_PER_MINUTE);
+        aws_world_run(&world->aws, MS_PER_MINUTE);
         expect_query(world, LOGS_QUERY_COMPLETE, AWS_OK);
         assert_int_equal(world->query_result.n_rows, 1);
         assert_false(wall_is_set(world->query_result.row_timestamp));
@@ -595,11 +572,11 @@ static void rows_before_the_end_are_a_match_and_the_query_is_stopped(void **stat
     given_results(world, "Running", "[" ROW("2026-03-02 11:00:00.000", "hit") "]", "{}");
     given(world, "StopQuery", "{\"success\":true}");
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_MATCHED, AWS_OK);
     assert_string_equal(world->row_message, "hit");
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), 1);
-    assert_int_equal(fake_http_n_requests_of(world->http, "GetQueryResults"), 2);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), 1);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "GetQueryResults"), 2);
 }
 
 static void bad_ends_are_ends_and_prove_nothing(void **state)
@@ -610,7 +587,7 @@ static void bad_ends_are_ends_and_prove_nothing(void **state)
         given_started(world);
         given_results(world, STATUSES[i], "[]", "{}");
         query(world);
-        run(world, MS_PER_MINUTE);
+        aws_world_run(&world->aws, MS_PER_MINUTE);
         expect_query(world, LOGS_QUERY_ENDED, AWS_OK);
         assert_string_equal(world->status, STATUSES[i]);
         /* A bad end may come without a list. */
@@ -619,7 +596,7 @@ static void bad_ends_are_ends_and_prove_nothing(void **state)
         given_started(world);
         given(world, "GetQueryResults", body);
         query(world);
-        run(world, MS_PER_MINUTE);
+        aws_world_run(&world->aws, MS_PER_MINUTE);
         expect_query(world, LOGS_QUERY_ENDED, AWS_OK);
     }
     expect_stopped(world, 0);
@@ -632,9 +609,9 @@ static void unknown_ends_it_but_it_is_stopped_all_the_same(void **state)
     given_results(world, "Unknown", "[]", "{}");
     given_error(world, "StopQuery", "InvalidParameterException");
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_ENDED, AWS_OK);
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), 1);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), 1);
 }
 
 static void rows_of_a_failed_query_are_still_a_match(void **state)
@@ -643,7 +620,7 @@ static void rows_of_a_failed_query_are_still_a_match(void **state)
     given_started(world);
     given_results(world, "Failed", "[" ROW("2026-03-02 11:00:00.000", "hit") "]", "{}");
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_MATCHED, AWS_OK);
     assert_string_equal(world->status, "Failed");
     expect_stopped(world, 0);
@@ -653,19 +630,20 @@ static void polls_become_rarer(void **state)
 {
     struct world *world = *state;
     given_started(world);
-    fake_http_answer_always(world->http, "GetQueryResults",
+    fake_http_answer_always(world->aws.http, "GetQueryResults",
                             "{\"results\":[],\"status\":\"Running\"}");
     given(world, "StopQuery", "{}");
     query(world);
-    run(world, 4 * MS_PER_MINUTE);
-    size_t n = fake_http_n_requests_of(world->http, "GetQueryResults");
-    int64_t first_ms = mono_since(fake_http_request_of(world->http, "GetQueryResults", 0)->at,
-                                  fake_http_request_of(world->http, "StartQuery", 0)->at);
-    int64_t last_ms = mono_since(fake_http_request_of(world->http, "GetQueryResults", n - 1)->at,
-                                 fake_http_request_of(world->http, "GetQueryResults", n - 2)->at);
+    aws_world_run(&world->aws, 4 * MS_PER_MINUTE);
+    size_t n = fake_http_n_requests_of(world->aws.http, "GetQueryResults");
+    int64_t first_ms = mono_since(fake_http_request_of(world->aws.http, "GetQueryResults", 0)->at,
+                                  fake_http_request_of(world->aws.http, "StartQuery", 0)->at);
+    int64_t last_ms =
+        mono_since(fake_http_request_of(world->aws.http, "GetQueryResults", n - 1)->at,
+                   fake_http_request_of(world->aws.http, "GetQueryResults", n - 2)->at);
     assert_in_range(first_ms, 1000, 1100);
     assert_in_range(last_ms, 5000, 5100);
-    run(world, 2 * MS_PER_MINUTE);
+    aws_world_run(&world->aws, 2 * MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_GAVE_UP, AWS_OK);
 }
 
@@ -673,48 +651,48 @@ static void a_query_that_never_ends_is_given_up_in_time_and_stopped(void **state
 {
     struct world *world = *state;
     given_started(world);
-    fake_http_answer_always(world->http, "GetQueryResults",
+    fake_http_answer_always(world->aws.http, "GetQueryResults",
                             "{\"results\":[],\"status\":\"Running\"}");
     given(world, "StopQuery", "{}");
     query(world);
-    run(world, 5 * MS_PER_MINUTE - 1);
+    aws_world_run(&world->aws, 5 * MS_PER_MINUTE - 1);
     assert_int_equal(world->n_query_done, 0);
-    run(world, 1);
+    aws_world_run(&world->aws, 1);
     expect_query(world, LOGS_QUERY_GAVE_UP, AWS_OK);
     assert_string_equal(world->status, "Running");
-    run(world, MS_PER_SECOND);
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), 1);
-    assert_int_equal(aws_calls_pending(world->aws), 0);
+    aws_world_run(&world->aws, MS_PER_SECOND);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), 1);
+    assert_int_equal(aws_calls_pending(world->aws.aws), 0);
 }
 
 static void so_is_one_whose_answers_hang(void **state)
 {
     struct world *world = *state;
     given_started(world);
-    fake_http_script(world->http, "GetQueryResults", &(struct fake_answer){.hangs = true});
+    fake_http_script(world->aws.http, "GetQueryResults", &(struct fake_answer){.hangs = true});
     given(world, "StopQuery", "{}");
     assert_int_equal(try_query(world, ONE_GROUP, 1, 10 * MS_PER_SECOND), 0);
-    run(world, 10 * MS_PER_SECOND);
+    aws_world_run(&world->aws, 10 * MS_PER_SECOND);
     expect_query(world, LOGS_QUERY_GAVE_UP, AWS_OK);
-    run(world, MS_PER_SECOND);
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), 1);
+    aws_world_run(&world->aws, MS_PER_SECOND);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), 1);
 }
 
 static void so_is_one_whose_start_hangs_and_it_is_stopped_when_it_answers(void **state)
 {
     struct world *world = *state;
-    fake_http_script(world->http, "StartQuery",
+    fake_http_script(world->aws.http, "StartQuery",
                      &(struct fake_answer){.body = "{\"queryId\":\"q-1\"}", .delay_ms = 20000});
     given(world, "StopQuery", "{}");
     assert_int_equal(try_query(world, ONE_GROUP, 1, 10 * MS_PER_SECOND), 0);
-    run(world, 15 * MS_PER_SECOND);
+    aws_world_run(&world->aws, 15 * MS_PER_SECOND);
     expect_query(world, LOGS_QUERY_GAVE_UP, AWS_OK);
     assert_string_equal(world->query_id, "");
     assert_string_equal(world->status, "");
-    assert_int_equal(aws_calls_pending(world->aws), 1);
-    run(world, 10 * MS_PER_SECOND);
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), 1);
-    assert_int_equal(aws_calls_pending(world->aws), 0);
+    assert_int_equal(aws_calls_pending(world->aws.aws), 1);
+    aws_world_run(&world->aws, 10 * MS_PER_SECOND);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), 1);
+    assert_int_equal(aws_calls_pending(world->aws.aws), 0);
 }
 
 static void a_cancelled_query_is_stopped_wherever_it_is(void **state)
@@ -725,18 +703,18 @@ static void a_cancelled_query_is_stopped_wherever_it_is(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(MOMENTS_MS); i++) {
         given_started(world);
         given(world, "StopQuery", "{}");
-        fake_http_script(world->http, "GetQueryResults",
+        fake_http_script(world->aws.http, "GetQueryResults",
                          &(struct fake_answer){.body = "{}", .delay_ms = 5000, .times = 1});
         query(world);
         if (MOMENTS_MS[i] >= 0)
-            run(world, MOMENTS_MS[i]);
+            aws_world_run(&world->aws, MOMENTS_MS[i]);
         logs_query_cancel(world->query);
-        assert_int_equal(aws_calls_pending(world->aws), 1);
-        run(world, MS_PER_MINUTE);
+        assert_int_equal(aws_calls_pending(world->aws.aws), 1);
+        aws_world_run(&world->aws, MS_PER_MINUTE);
         assert_int_equal(world->n_query_done, 0);
-        assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), i + 1);
+        assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), i + 1);
         expect_parameters(world, "StopQuery", i, "{\"queryId\":\"q-1\"}");
-        assert_int_equal(aws_calls_pending(world->aws), 0);
+        assert_int_equal(aws_calls_pending(world->aws.aws), 0);
     }
 }
 
@@ -746,12 +724,12 @@ static void a_cancelled_query_that_never_started_needs_no_stop(void **state)
     given_error(world, "StartQuery", "LimitExceededException");
     query(world);
     logs_query_cancel(world->query);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     given(world, "StartQuery", "{\"queryId\":7}");
     query(world);
     logs_query_cancel(world->query);
-    run(world, MS_PER_MINUTE);
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), 0);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), 0);
 }
 
 static void the_world_may_end_with_stops_under_way(void **state)
@@ -761,9 +739,9 @@ static void the_world_may_end_with_stops_under_way(void **state)
     given(world, "StopQuery", "{}");
     query(world);
     logs_query_cancel(world->query);
-    run(world, 25); /* StartQuery has answered; StopQuery waits */
-    assert_int_equal(aws_calls_pending(world->aws), 1);
-    world->aws = aws_free(world->aws);
+    aws_world_run(&world->aws, 25); /* StartQuery has answered; StopQuery waits */
+    assert_int_equal(aws_calls_pending(world->aws.aws), 1);
+    world->aws.aws = aws_free(world->aws.aws);
 }
 
 static void a_full_quota_is_told_as_such(void **state)
@@ -771,7 +749,7 @@ static void a_full_quota_is_told_as_such(void **state)
     struct world *world = *state;
     given_error(world, "StartQuery", "LimitExceededException");
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_ERROR, AWS_ERROR_LIMIT);
     assert_string_equal(world->query_id, "");
     expect_stopped(world, 0);
@@ -782,7 +760,7 @@ static void a_missing_log_group_is_told_as_such(void **state)
     struct world *world = *state;
     given_error(world, "StartQuery", "ResourceNotFoundException");
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_ERROR, AWS_ERROR_NOT_FOUND);
 }
 
@@ -794,7 +772,7 @@ static void a_query_not_known_yet_is_asked_after_for_a_while(void **state)
     given_error(world, "GetQueryResults", "ResourceNotFoundException");
     given_results(world, "Complete", "[]", NOTHING_MATCHED);
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_COMPLETE, AWS_OK);
 
     given_started(world);
@@ -802,7 +780,7 @@ static void a_query_not_known_yet_is_asked_after_for_a_while(void **state)
         given_error(world, "GetQueryResults", "ResourceNotFoundException");
     query(world);
     given(world, "StopQuery", "{}");
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_ERROR, AWS_ERROR_NOT_FOUND);
 }
 
@@ -811,10 +789,10 @@ static void passing_trouble_with_polls_does_not_waste_the_query(void **state)
     struct world *world = *state;
     given_started(world);
     for (int i = 0; i < 6; i++) /* two polls of three attempts */
-        fake_http_answer(world->http, "GetQueryResults", 503, "");
+        fake_http_answer(world->aws.http, "GetQueryResults", 503, "");
     given_results(world, "Complete", "[]", NOTHING_MATCHED);
     query(world);
-    run(world, 2 * MS_PER_MINUTE);
+    aws_world_run(&world->aws, 2 * MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_COMPLETE, AWS_OK);
 }
 
@@ -822,14 +800,14 @@ static void lasting_trouble_with_polls_is_an_error_and_the_query_is_stopped(void
 {
     struct world *world = *state;
     given_started(world);
-    fake_http_script(world->http, "GetQueryResults",
+    fake_http_script(world->aws.http, "GetQueryResults",
                      &(struct fake_answer){.status = 503, .times = -1});
     given(world, "StopQuery", "{}");
     query(world);
-    run(world, 2 * MS_PER_MINUTE);
+    aws_world_run(&world->aws, 2 * MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_ERROR, AWS_ERROR_TRANSIENT);
-    assert_int_equal(fake_http_n_requests_of(world->http, "GetQueryResults"), 9);
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), 1);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "GetQueryResults"), 9);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), 1);
     assert_string_equal(world->query_id, "q-1");
 }
 
@@ -840,9 +818,9 @@ static void a_denied_poll_is_an_error_at_once(void **state)
     given_error(world, "GetQueryResults", "AccessDeniedException");
     given_error(world, "StopQuery", "AccessDeniedException"); /* a warning in the log */
     query(world);
-    run(world, MS_PER_MINUTE);
+    aws_world_run(&world->aws, MS_PER_MINUTE);
     expect_query(world, LOGS_QUERY_ERROR, AWS_ERROR_DENIED);
-    assert_int_equal(fake_http_n_requests_of(world->http, "StopQuery"), 1);
+    assert_int_equal(fake_http_n_requests_of(world->aws.http, "StopQuery"), 1);
 }
 
 static void a_start_without_an_id_is_malformed(void **state)
@@ -857,7 +835,7 @@ static void a_start_without_an_id_is_malformed(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(answers); i++) {
         given(world, "StartQuery", answers[i]);
         query(world);
-        run(world, MS_PER_SECOND);
+        aws_world_run(&world->aws, MS_PER_SECOND);
         expect_query(world, LOGS_QUERY_ERROR, AWS_ERROR_MALFORMED);
     }
     expect_stopped(world, 0);
@@ -897,12 +875,12 @@ static void malformed_results_are_never_silence(void **state)
         "{\"results\":[],\"status\":\"Complete\",\"nextToken\":\"more\"}",
         "{\"results\":[],\"status\":\"Complete\",\"nextToken\":7}",
     };
-    fake_http_answer_always(world->http, "StopQuery", "{}");
+    fake_http_answer_always(world->aws.http, "StopQuery", "{}");
     for (size_t i = 0; i < ARRAY_LENGTH(ANSWERS); i++) {
         given_started(world);
         given(world, "GetQueryResults", ANSWERS[i]);
         query(world);
-        run(world, 10 * MS_PER_SECOND);
+        aws_world_run(&world->aws, 10 * MS_PER_SECOND);
         expect_query(world, LOGS_QUERY_ERROR, AWS_ERROR_MALFORMED);
         assert_int_equal(world->query_result.n_rows, 0);
     }
@@ -913,13 +891,13 @@ static void truncated_results_are_never_silence(void **state)
     struct world *world = *state;
     const char *whole =
         "{\"results\":[],\"status\":\"Complete\",\"statistics\":" NOTHING_MATCHED "}";
-    fake_http_answer_always(world->http, "StopQuery", "{}");
+    fake_http_answer_always(world->aws.http, "StopQuery", "{}");
     for (size_t size = 1; size < strlen(whole); size++) {
         given_started(world);
-        fake_http_script(world->http, "GetQueryResults",
+        fake_http_script(world->aws.http, "GetQueryResults",
                          &(struct fake_answer){.body = whole, .body_size = size});
         query(world);
-        run(world, 10 * MS_PER_SECOND);
+        aws_world_run(&world->aws, 10 * MS_PER_SECOND);
         expect_query(world, LOGS_QUERY_ERROR, AWS_ERROR_MALFORMED);
     }
 }
@@ -937,7 +915,7 @@ static void statistics_may_be_missing(void **state)
         given_started(world);
         given(world, "GetQueryResults", ANSWERS[i]);
         query(world);
-        run(world, 10 * MS_PER_SECOND);
+        aws_world_run(&world->aws, 10 * MS_PER_SECOND);
         expect_query(world, LOGS_QUERY_COMPLETE, AWS_OK);
         assert_false(world->query_result.has_statistics);
     }
