@@ -370,6 +370,27 @@ static int add_log_groups(struct admin_call *call)
     return r;
 }
 
+/* What became of the queries: how many are of each status, and how many of them were stopped. */
+static int add_queries(struct admin_call *call)
+{
+    static const char *const statuses[] = {"Scheduled", "Running", "Complete", "Failed",
+                                           "Cancelled", "Timeout", "Unknown"};
+    const struct sim *sim = call->sim;
+    int64_t counts[ARRAY_LENGTH(statuses)] = {0}, stopped = 0;
+    for (size_t i = 0; i < sim->n_queries; i++) {
+        const char *status = sim_query_status(sim->queries[i], call->now);
+        for (size_t k = 0; k < ARRAY_LENGTH(statuses); k++)
+            counts[k] += strcmp(status, statuses[k]) == 0;
+        stopped += sim->queries[i]->stopped.ms <= call->now.ms;
+    }
+
+    struct json_object *object = json_object_new_object();
+    int r = admin_add(call->answer, "queryStatuses", object);
+    for (size_t k = 0; r == 0 && k < ARRAY_LENGTH(statuses); k++)
+        r = admin_add_int(object, statuses[k], counts[k]);
+    return r == 0 ? admin_add_int(call->answer, "queriesStopped", stopped) : r;
+}
+
 int admin_get_stats(struct admin_call *call)
 {
     const struct sim *sim = call->sim;
@@ -383,6 +404,8 @@ int admin_get_stats(struct admin_call *call)
     if (r == 0)
         r = admin_add_int(call->answer, "queriesActive",
                           (int64_t)sim_queries_active(sim, call->now));
+    if (r == 0)
+        r = add_queries(call);
     if (r == 0)
         r = admin_add_int(call->answer, "keys", (int64_t)sim->n_keys);
     return r == 0 ? add_log_groups(call) : r;

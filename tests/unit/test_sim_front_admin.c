@@ -449,6 +449,27 @@ static void statistics_and_operations_are_told(void **state)
     list(fixture, "sts", 3);
 }
 
+static void what_became_of_queries_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct json_object *statuses;
+    char stop[128];
+    for (int i = 0; i < 2; i++)
+        call_api(fixture, "Logs_20140328.StartQuery",
+                 "{\"logGroupName\": \"/gateway\", \"queryString\": \"limit 1\","
+                 " \"startTime\": 0, \"endTime\": 2000000000}");
+    snprintf(stop, sizeof(stop), "{\"queryId\": \"%s\"}", fixture->sim->queries[0]->id);
+    call_api(fixture, "Logs_20140328.StopQuery", stop);
+
+    expect_ok(fixture, "GET", "stats", NULL);
+    assert_int_equal(number(fixture->answer, "queriesActive"), 1);
+    assert_int_equal(number(fixture->answer, "queriesStopped"), 1);
+    assert_int_equal(json_get_object(fixture->answer, "queryStatuses", &statuses), 0);
+    assert_int_equal(number(statuses, "Scheduled") + number(statuses, "Running"), 1);
+    assert_int_equal(number(statuses, "Cancelled"), 1);
+    assert_int_equal(number(statuses, "Complete"), 0);
+}
+
 static void malformed_queries_are_refused(void **state)
 {
     expect_refused(*state, "GET", "history?operation=%zz", NULL, "query");
@@ -474,6 +495,7 @@ int main(void)
         STORY(the_clock_is_set_apart),
         STORY(sessions_can_be_made_to_expire),
         STORY(statistics_and_operations_are_told),
+        STORY(what_became_of_queries_is_told),
         STORY(malformed_queries_are_refused),
     };
     return cmocka_run_group_tests_name("sim: administration", tests, NULL, NULL);
