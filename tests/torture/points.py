@@ -3,7 +3,8 @@
 """The real daemon, told one story again and again, and each time something else fails in it.
 
     python3 tests/torture/points.py allocations|calls|resolutions|kills
-            [--build build] [--every N] [--from N] [--jobs N] [--only CALL] [--list]
+            [--build build] [--every N] [--from N] [--minutes N] [--jobs N] [--only CALL]
+            [--list]
 
 The story: two environments. One is idle and falls asleep, a request wakes it; the other is in use all
 the time. Then the daemon is stopped. It is told once untroubled, to count the points at which it can
@@ -22,10 +23,12 @@ Closes with "N passed, N failed".
 """
 
 import argparse
+import collections
 import concurrent.futures
 import contextlib
 import os
 import pathlib
+import random
 import re
 import signal
 import sys
@@ -397,6 +400,32 @@ def find_points(what, authority, only):
             for number in range(1, counts.get(name, 0) + 1) for how in failures]
 
 
+def tell_all(points, authority, arguments, jobs):
+    """All of them, or those begun in the time there is; counts what came of it."""
+    tally = collections.Counter()
+    end = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
+    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=set_up,
+                                                initargs=(arguments.build,)) as pool:
+        futures = {pool.submit(tell, point, authority): point for point in points}
+        for future in concurrent.futures.as_completed(futures):
+            if future.cancelled():
+                continue
+            outcome, report, transcript = future.result()
+            tally["fired"] += "fired" in report
+            tally["restarted"] += "needed a restart" in report
+            tally["passed" if outcome == "ok" else "failed"] += 1
+            if outcome == "ok" and "needed a restart" in report:
+                print(f"needed a restart: {futures[future]}", flush=True)
+            if outcome != "ok":
+                print(f"FAILED {futures[future]}: {outcome}")
+                print("    " + transcript.replace("\n", "\n    "), flush=True)
+            if time.monotonic() > end:
+                end = float("inf")
+                for other in futures:
+                    other.cancel()
+    return tally
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("allocations", "calls", "resolutions", "kills"))
@@ -404,6 +433,8 @@ def parse_arguments():
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth point")
     parser.add_argument("--from", type=int, default=1, metavar="N", dest="first",
                         help="begin with the Nth point")
+    parser.add_argument("--minutes", type=float, default=0, metavar="N",
+                        help="only as many as can be begun in this time, chosen at random")
     parser.add_argument("--more", type=int, default=0, metavar="N",
                         help="allocations: so many more fail after it")
     parser.add_argument("--only", metavar="CALL", help="calls: only those of this name")
@@ -440,22 +471,11 @@ def main():
         if arguments.list:
             print("\n".join(map(str, points)))
             return 0
-        tally = {"passed": 0, "failed": 0, "fired": 0, "restarted": 0}
-        with concurrent.futures.ProcessPoolExecutor(jobs, initializer=set_up,
-                                                    initargs=(arguments.build,)) as pool:
-            futures = {pool.submit(tell, point, authority): point for point in points}
-            for future in concurrent.futures.as_completed(futures):
-                outcome, report, transcript = future.result()
-                tally["fired"] += "fired" in report
-                tally["restarted"] += "needed a restart" in report
-                tally["passed" if outcome == "ok" else "failed"] += 1
-                if outcome == "ok" and "needed a restart" in report:
-                    print(f"needed a restart: {futures[future]}")
-                if outcome != "ok":
-                    print(f"FAILED {futures[future]}: {outcome}")
-                    print("    " + transcript.replace("\n", "\n    "))
-                    sys.stdout.flush()
-    print(f"{arguments.what}: {len(points)} of {n_all} points, {tally['fired']} of them reached"
+        if arguments.minutes:
+            random.shuffle(points)
+        tally = tell_all(points, authority, arguments, jobs)
+    print(f"{arguments.what}: {tally['passed'] + tally['failed']} of {n_all} points, "
+          f"{tally['fired']} of them reached"
           + (f", {tally['restarted']} needed a restart" if tally["restarted"] else ""))
     print(f"{tally['passed']} passed, {tally['failed']} failed")
     return 0 if tally["failed"] == 0 and tally["fired"] else 1

@@ -248,9 +248,10 @@ static int trace(void)
     }
 }
 
+/* signal-safety(7): a handler may use errno, if it gives it back as it was. */
 static void pass_on(int signal_number)
 {
-    int saved_errno = errno;
+    int saved_errno = errno; /* NOLINT(bugprone-signal-handler,cert-sig30-c) */
 
     kill(child, signal_number);
     errno = saved_errno;
