@@ -153,6 +153,8 @@ fuzzers-afl: ## build them for AFL++, in $(BUILD)/afl
 	$(Q)AFL_QUIET=1 $(MAKE) BUILD=$(BUILD)/afl CC=afl-clang-fast SANITIZE=address,undefined \
 		FUZZ_MAIN=-fsanitize=fuzzer fuzz-targets
 
+include tests/torture/rules.mk
+
 .PHONY: format
 format: ## format the sources in place
 	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
@@ -162,7 +164,8 @@ check-format: ## fail if a source is not formatted
 	clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
 # A stamp a file, so that -j and make's own memory help.
-TIDY_STAMPS := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard src/*.c src/*/*.c sim/*.c tools/*.c))
+TIDY_STAMPS := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard src/*.c src/*/*.c sim/*.c tools/*.c \
+	tests/torture/*.c))
 $(BUILD)/tidy/%.ok: %.c .clang-tidy
 	$(call say,TIDY,$<)
 	$(Q)mkdir -p $(@D)
@@ -197,7 +200,7 @@ clean: ## remove the build folder
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(filter Makefile %.mk,$(MAKEFILE_LIST))
 	@echo; sed -n 's/^#   //p' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -82,7 +82,8 @@ units() {
 }
 
 MAKE_OPTIONS=""
-step "build with gcc" make -s -j"$jobs" all build/simulate
+# All of this build at once: two makes in one folder would be in each other's way.
+step "build with gcc" make -s -j"$jobs" all torture build/simulate
 units "unit tests" build
 units "unit tests, valgrind" build \
     valgrind -q --error-exitcode=9 --leak-check=full --child-silent-after-fork=yes
@@ -110,6 +111,7 @@ start "simulated AWS: driven by botocore" \
 start "simulated AWS: driven by the AWS CLI" \
     "$python" tests/compat/test_sim_awscli.py --program build/provisionerd-sim
 start "demo" python3 tests/e2e/demo.py
+start "torture" tests/torture/check.sh build
 collect
 start "daemon, end to end, ASan and UBSan" \
     "$python" tests/e2e/run.py --build build/asan

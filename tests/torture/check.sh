@@ -33,7 +33,7 @@ sample() {
     tell "$name, $every/$first" "$status" "$logs/sample"
 }
 
-make -s -j"$(nproc)" -f Makefile -f tests/torture/rules.mk BUILD="$build" torture || exit 1
+make -s -j"$(nproc)" BUILD="$build" torture || exit 1
 
 # It mostly waits, and so goes on beside the others.
 "$python" tests/torture/soak.py --build "$build" --minutes 0.4 --environments 20 \

@@ -1,8 +1,8 @@
-# The programs of the torture, beside the Makefile: make -f Makefile -f tests/torture/rules.mk torture
+# The programs of the torture (tests/torture/README.md). Part of the Makefile, which has PROGRAMS.
 TORTURE := $(addprefix $(BUILD)/torture/,allocations tracer preload.so)
 
 .PHONY: torture
-torture: $(PROGRAMS) $(TORTURE)
+torture: $(PROGRAMS) $(TORTURE) ## build the programs of the torture
 
 # Its own malloc() is linked before any other.
 $(BUILD)/torture/allocations: $(BUILD)/tests/torture/allocations.o $(BUILD)/tests/torture/stories.o \
