@@ -119,6 +119,7 @@ start "daemon, end to end, ASan and UBSan" \
 # or so, and a check that fails now and then is no check. `./run simulate` looks for those.
 step "simulation" env SIMULATION_FRESH=no tests/simulation/check.sh build build/asan
 collect
+step "simulation: a mistake in the daemon is found" tests/simulation/mutants/run.sh --short
 step "fuzzing, from the corpora" tests/fuzz/check.sh
 
 step "format" make -s check-format
