@@ -13,6 +13,7 @@ UNITDIR ?= /lib/systemd/system
 BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 DOCDIR ?= $(PREFIX)/share/doc/provisionerd
+MANDIR ?= $(PREFIX)/share/man
 
 CC ?= cc
 AR ?= ar
@@ -183,7 +184,11 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR
 	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g; s|@DOCDIR@|$(DOCDIR)|g' systemd/provisionerd.service \
 		> $(DESTDIR)$(UNITDIR)/provisionerd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/provisionerd.service
+	$(INSTALL) -D -m 644 man/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1
+	$(INSTALL) -D -m 644 man/provisionerd.ini.5 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5
+	$(INSTALL) -D -m 644 man/provisionerd.8 $(DESTDIR)$(MANDIR)/man8/provisionerd.8
 	$(INSTALL) -D -m 644 README.md $(DESTDIR)$(DOCDIR)/README.md
+	$(INSTALL) -D -m 644 sim/README.md $(DESTDIR)$(DOCDIR)/sim.md
 	$(INSTALL) -D -m 644 etc/provisionerd.ini $(DESTDIR)$(DOCDIR)/provisionerd.ini.example
 	test -e $(DESTDIR)$(SYSCONFDIR)/provisionerd.ini || \
 		$(INSTALL) -D -m 644 etc/provisionerd.ini $(DESTDIR)$(SYSCONFDIR)/provisionerd.ini
@@ -191,7 +196,9 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR
 .PHONY: uninstall
 uninstall: ## remove what install put there, except the configuration
 	rm -f $(DESTDIR)$(SBINDIR)/provisionerd $(DESTDIR)$(BINDIR)/provisionerd-sim \
-		$(DESTDIR)$(UNITDIR)/provisionerd.service
+		$(DESTDIR)$(UNITDIR)/provisionerd.service \
+		$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5 \
+		$(DESTDIR)$(MANDIR)/man8/provisionerd.8
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 .PHONY: clean
