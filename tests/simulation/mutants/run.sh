@@ -129,7 +129,7 @@ work_through() {
 # The tree may change under our feet: what was built is what mutants are made of.
 mkdir "$work/pristine" "$work/pristine/tests"
 cp -R "$tree/Makefile" "$tree/src" "$tree/sim" "$work/pristine"
-cp -R "$tree/tests/simulation" "$tree/tests/support" "$work/pristine/tests"
+cp -R "$tree/tests/simulation" "$tree/tests/support" "$tree/tests/torture" "$work/pristine/tests"
 cp -Rp "$work/pristine" "$work/1"
 make -s -j "$jobs" -C "$work/1" build/simulate > "$work/build.log" 2>&1 || {
     cat "$work/build.log" >&2
