@@ -14,6 +14,7 @@ BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 DOCDIR ?= $(PREFIX)/share/doc/provisionerd
 MANDIR ?= $(PREFIX)/share/man
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
 
 CC ?= cc
 AR ?= ar
@@ -184,6 +185,7 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR
 	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g; s|@DOCDIR@|$(DOCDIR)|g' systemd/provisionerd.service \
 		> $(DESTDIR)$(UNITDIR)/provisionerd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/provisionerd.service
+	$(INSTALL) -D -m 644 systemd/provisionerd.catalog $(DESTDIR)$(CATALOGDIR)/provisionerd.catalog
 	$(INSTALL) -D -m 644 man/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1
 	$(INSTALL) -D -m 644 man/provisionerd.ini.5 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5
 	$(INSTALL) -D -m 644 man/provisionerd.8 $(DESTDIR)$(MANDIR)/man8/provisionerd.8
@@ -197,6 +199,7 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR
 uninstall: ## remove what install put there, except the configuration
 	rm -f $(DESTDIR)$(SBINDIR)/provisionerd $(DESTDIR)$(BINDIR)/provisionerd-sim \
 		$(DESTDIR)$(UNITDIR)/provisionerd.service \
+		$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog \
 		$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5 \
 		$(DESTDIR)$(MANDIR)/man8/provisionerd.8
 	rm -rf $(DESTDIR)$(DOCDIR)

@@ -103,6 +103,16 @@ class Manuals(unittest.TestCase):
         self.assertEqual(ids, re.findall(r"^\.It (\w{32})$", page, re.MULTILINE))
         self.assertLess(set(re.findall(r"MESSAGE_ID=(\w+)", page)), set(ids))
 
+    def test_every_message_id_is_explained_in_the_catalog(self):
+        ids = re.findall(r'#define AUDIT_ID_\w+ "(\w{32})"', read("src/audit.h"))
+        catalog = read("systemd/provisionerd.catalog")
+        entries = re.findall(r"^-- (\w{32})\nSubject: (.+)\nDefined-By: provisionerd\n"
+                             r"(?:[\w-]+: .+\n)*\n((?:.|\n)+?)(?=^-- |\Z)", catalog, re.MULTILINE)
+        self.assertEqual(ids, [entry[0] for entry in entries])
+        fields = set(re.findall(r'"(PROVISIONERD_\w+)"', read("src/audit.c")))
+        self.assertLess(set(re.findall("@(.*?)@", catalog)), fields)
+        self.assertLessEqual(max(map(len, catalog.splitlines())), 100)
+
     def test_every_variable_that_is_read_is_in_the_manual(self):
         variables = set()
         for path in (ROOT / "src").rglob("*.c"):
