@@ -36,7 +36,7 @@ enum json_layout {
 };
 
 /* The whole text, which ends in a NUL and is the caller's to free; or -ENOMEM, or -EINVAL: a number
- * that is none. */
+ * that is none. A json_object_new_double_s() is written as its own text. */
 int json_format(struct json_object *value, enum json_layout layout, char **ret, size_t *ret_size);
 
 int json_get_string(struct json_object *object, const char *name, const char **ret);

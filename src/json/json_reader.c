@@ -16,7 +16,7 @@
 struct reader {
     const char *at;
     const char *end;
-    char *scratch; /* for one string, decoded; no string is longer than the text */
+    char *scratch; /* for strings, decoded; none is longer than its text, quotes included */
     int depth;
 };
 
@@ -156,6 +156,17 @@ static bool take_escape(struct reader *reader, uint32_t *ret)
     return true;
 }
 
+/* How many of the next bytes stand for themselves: ASCII, but what has a meaning within a string. */
+static size_t plain_length(const char *at, const char *end)
+{
+    const char *from = at;
+
+    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' &&
+           *at != '\\')
+        at++;
+    return (size_t)(at - from);
+}
+
 /* After the opening quote, into the scratch; a NUL follows it. */
 static int take_string(struct reader *reader, size_t *ret_length)
 {
@@ -163,8 +174,11 @@ static int take_string(struct reader *reader, size_t *ret_length)
 
     for (;;) {
         uint32_t code;
-        size_t length;
+        size_t length = plain_length(reader->at, reader->end);
 
+        memcpy(to, reader->at, length);
+        to += length;
+        reader->at += length;
         if (reader->at == reader->end || (unsigned char)*reader->at < 0x20)
             return -EBADMSG;
         if (take(reader, '"'))
@@ -298,7 +312,7 @@ static int add_member(struct json_object *object, const char *name, struct json_
 
 static int read_member(struct reader *reader, struct json_object *object)
 {
-    _cleanup_free_ char *name = NULL;
+    const char *name = reader->scratch;
     struct json_object *value;
     size_t length;
     int r;
@@ -309,13 +323,12 @@ static int read_member(struct reader *reader, struct json_object *object)
     r = take_string(reader, &length);
     if (r < 0)
         return r;
-    name = strdup(reader->scratch); /* the value's strings need the scratch */
-    if (!name)
-        return -ENOMEM;
     skip_space(reader);
     if (!take(reader, ':'))
         return -EBADMSG;
+    reader->scratch += length + 1; /* the value's strings lie behind the name */
     r = read_value(reader, &value);
+    reader->scratch -= length + 1;
     return r < 0 ? r : add_member(object, name, value);
 }
 

@@ -60,11 +60,16 @@ static void put(struct writer *writer, const char *text)
 
 static void begin_line(struct writer *writer)
 {
+    size_t indentation = writer->depth * INDENTATION;
+
     if (writer->layout != JSON_FOR_PEOPLE)
         return;
     put(writer, "\n");
-    for (size_t i = 0; i < writer->depth * INDENTATION; i++)
-        put(writer, " ");
+    if (!has_room(writer, indentation))
+        return;
+    memset(writer->text + writer->length, ' ', indentation);
+    writer->length += indentation;
+    writer->text[writer->length] = '\0';
 }
 
 static void write_escaped(struct writer *writer, unsigned char c)
@@ -145,16 +150,17 @@ static void write_number(struct writer *writer, struct json_object *number)
 
     if (json_object_is_type(number, json_type_int)) {
         snprintf(text, sizeof(text), "%" PRId64, json_object_get_int64(number));
-    } else {
-        double value = json_object_get_double(number);
-
-        if (!isfinite(value)) {
-            writer->error = writer->error < 0 ? writer->error : -EINVAL;
-            return;
-        }
-        snprintf(text, sizeof(text), "%.17g", value); /* as many digits as it has */
+        put(writer, text);
+        return;
     }
-    put(writer, text);
+    double value = json_object_get_double(number);
+    const char *own = json_object_get_userdata(number); /* json_object_new_double_s()'s */
+    if (!isfinite(value)) {
+        writer->error = writer->error < 0 ? writer->error : -EINVAL;
+        return;
+    }
+    snprintf(text, sizeof(text), "%.17g", value); /* as many digits as it has */
+    put(writer, own ? own : text);
 }
 
 static void write_value(struct writer *writer, struct json_object *value)

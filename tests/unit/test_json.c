@@ -419,6 +419,26 @@ static void test_writes_what_it_reads(void **state)
     expect_format("\"alone\"", JSON_FOR_PEOPLE, "\"alone\"");
 }
 
+static void test_writes_a_double_as_its_own_text(void **state)
+{
+    _cleanup_json_ struct json_object *number = json_object_new_double_s(3, "3.000");
+    _cleanup_free_ char *written = NULL;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(json_format(number, JSON_COMPACT, &written, &size), 0);
+    assert_string_equal(written, "3.000");
+}
+
+/* Each name waits, decoded, for its value to be read. */
+static void test_names_within_names_keep_apart(void **state)
+{
+    static const char text[] = "{\"\":{\"ab\":{\"\":[{\"c\":12345678,\"d\":\"e\"}]},\"f\":0.25}}";
+
+    (void)state;
+    expect_format(text, JSON_COMPACT, text);
+}
+
 static void test_writes_no_number_that_is_none(void **state)
 {
     _cleanup_json_ struct json_object *number = json_object_new_double(strtod("inf", NULL));
@@ -452,6 +472,8 @@ int main(void)
         cmocka_unit_test(test_last_of_two_members_counts),
         cmocka_unit_test(test_every_prefix_is_refused_or_whole),
         cmocka_unit_test(test_writes_what_it_reads),
+        cmocka_unit_test(test_writes_a_double_as_its_own_text),
+        cmocka_unit_test(test_names_within_names_keep_apart),
         cmocka_unit_test(test_writes_no_number_that_is_none),
     };
 
