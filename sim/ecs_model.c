@@ -329,8 +329,8 @@ int ecs_settle(struct sim *sim, struct sim_service *service, struct wall now)
         service->n_later -= due;
         memmove(service->later, service->later + due, service->n_later * sizeof(*service->later));
     }
-    int64_t since_ms = steady_since_ms(service);
-    if (r == 0 && !service->announced_steady && since_ms <= now.ms) {
+    int64_t since_ms = service->announced_steady ? INT64_MAX : steady_since_ms(service);
+    if (r == 0 && since_ms <= now.ms) {
         service->announced_steady = true;
         if (service->deleted && current(service)->status == SIM_DRAINING)
             record_change(service, since_ms, 0, SIM_INACTIVE);
@@ -343,9 +343,10 @@ int ecs_settle(struct sim *sim, struct sim_service *service, struct wall now)
 
 void ecs_view_at(const struct sim_service *service, int64_t ms, struct ecs_view *ret)
 {
-    const struct ecs_change *then = &service->changes[0];
-    for (size_t i = 1; i < service->n_changes && service->changes[i].ms <= ms; i++)
-        then = &service->changes[i];
+    size_t last = service->n_changes - 1; /* mostly that one, as the present is asked for */
+    while (last > 0 && service->changes[last].ms > ms)
+        last--;
+    const struct ecs_change *then = &service->changes[last];
     *ret = (struct ecs_view){.status = then->status, .desired = then->desired};
 
     for (size_t i = 0; i < service->n_tasks; i++) {

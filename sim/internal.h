@@ -71,12 +71,15 @@ int sim_parameter_strings(struct sim_call *call, const char *name, size_t min, s
 int sim_parameter_enum(struct sim_call *call, const char *name, const char *const *values,
                        const char **ret);
 
-/* Building results: add takes value (NULL: memory was short). -ENOMEM. */
+/* Building results: add takes value (NULL: memory was short). -ENOMEM. The name is not copied: it is
+ * a literal, or lives as long as the object; but sim_json_add_copied() does copy it. */
 int sim_json_add(struct json_object *object, const char *name, struct json_object *value);
+int sim_json_add_copied(struct json_object *object, const char *name, struct json_object *value);
 int sim_json_append(struct json_object *array, struct json_object *value);
 int sim_json_add_string(struct json_object *object, const char *name, const char *value);
 int sim_json_add_int(struct json_object *object, const char *name, int64_t value);
 int sim_json_add_bool(struct json_object *object, const char *name, bool value);
+int sim_json_add_double(struct json_object *object, const char *name, double value);
 /* Seconds with a fraction, as AWS JSON 1.1 writes moments in ECS. */
 int sim_json_add_moment(struct json_object *object, const char *name, struct wall value);
 

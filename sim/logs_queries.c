@@ -391,7 +391,7 @@ static int add_statistics(struct sim_call *call, const struct sim_query *query,
     struct json_object *object = json_object_new_object();
     int r = sim_json_add(call->result, "statistics", object);
     for (size_t i = 0; r == 0 && i < ARRAY_LENGTH(members); i++)
-        r = sim_json_add(object, members[i].name, json_object_new_double(members[i].value));
+        r = sim_json_add_double(object, members[i].name, members[i].value);
     return r;
 }
 

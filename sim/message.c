@@ -6,6 +6,7 @@
 
 #include "sim/internal.h"
 #include "src/cleanup.h"
+#include "src/json.h"
 
 /* Requests and responses as bytes: headers, forms, percent-encoding. */
 
@@ -66,14 +67,15 @@ int sim_response_set(struct sim_response *ret, int status, const char *content_t
 
 int sim_response_set_json(struct sim_response *ret, int status, struct json_object *body)
 {
-    size_t size = 0;
-    const char *text = json_object_to_json_string_length(
-        body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
-    if (!text) {
-        *ret = (struct sim_response){.status = 500, .content_length_override = -1};
+    *ret = (struct sim_response){.status = status, .content_length_override = -1};
+
+    if (json_format(body, JSON_COMPACT, &ret->body, &ret->body_size) < 0 ||
+        sim_response_add_header(ret, "Content-Type", "application/json") < 0) {
+        sim_response_clear(ret);
+        ret->status = 500;
         return -ENOMEM;
     }
-    return sim_response_set(ret, status, "application/json", text, size);
+    return 0;
 }
 
 static int hex_digit(char c)
@@ -118,7 +120,7 @@ static int form_add(struct json_object *form, char *pair)
             *c = ' ';
     if (sim_percent_decode(pair) < 0 || sim_percent_decode(value) < 0)
         return -EINVAL;
-    return sim_json_add_string(form, pair, value);
+    return sim_json_add_copied(form, pair, json_object_new_string(value));
 }
 
 int sim_form_parse(const char *text, size_t size, struct json_object **ret)

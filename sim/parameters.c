@@ -130,15 +130,26 @@ int sim_parameter_enum(struct sim_call *call, const char *name, const char *cons
                       value, name, choices);
 }
 
-int sim_json_add(struct json_object *object, const char *name, struct json_object *value)
+static int add(struct json_object *object, const char *name, struct json_object *value,
+               unsigned flags)
 {
     if (!value)
         return -ENOMEM;
-    if (json_object_object_add(object, name, value) < 0) {
+    if (json_object_object_add_ex(object, name, value, flags) < 0) {
         json_object_put(value);
         return -ENOMEM;
     }
     return 0;
+}
+
+int sim_json_add(struct json_object *object, const char *name, struct json_object *value)
+{
+    return add(object, name, value, JSON_C_OBJECT_ADD_CONSTANT_KEY);
+}
+
+int sim_json_add_copied(struct json_object *object, const char *name, struct json_object *value)
+{
+    return add(object, name, value, 0);
 }
 
 int sim_json_append(struct json_object *array, struct json_object *value)
@@ -165,6 +176,15 @@ int sim_json_add_int(struct json_object *object, const char *name, int64_t value
 int sim_json_add_bool(struct json_object *object, const char *name, bool value)
 {
     return sim_json_add(object, name, json_object_new_boolean(value));
+}
+
+/* AWS's writers leave no doubt that it is one: 3.0. */
+int sim_json_add_double(struct json_object *object, const char *name, double value)
+{
+    char digits[32], text[40];
+    snprintf(digits, sizeof(digits), "%.17g", value);
+    snprintf(text, sizeof(text), "%s%s", digits, strpbrk(digits, ".e") ? "" : ".0");
+    return sim_json_add(object, name, json_object_new_double_s(value, text));
 }
 
 int sim_json_add_moment(struct json_object *object, const char *name, struct wall value)

@@ -122,7 +122,7 @@ static void spoil_types(struct sim_response *response)
         default:
             other = json_object_new_array();
         }
-        if (!spoilt || sim_json_add(spoilt, member.key, other) < 0) {
+        if (!spoilt || sim_json_add_copied(spoilt, member.key, other) < 0) {
             json_object_put(spoilt);
             spoilt = NULL;
             break;
@@ -172,7 +172,7 @@ static int reverse_members(struct json_object_iterator *at, const struct json_ob
     struct json_object *value = json_object_iter_peek_value(at);
     json_object_iter_next(at);
     int r = reverse_members(at, end, to);
-    return r < 0 ? r : sim_json_add(to, name, reversed(value));
+    return r < 0 ? r : sim_json_add_copied(to, name, reversed(value));
 }
 
 static void reorder_body(struct sim_response *response)
