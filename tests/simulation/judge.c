@@ -25,7 +25,7 @@ struct judge_service *judge_service_of(const struct judge_environment *environme
     return &environment->services[service - environment->world->services];
 }
 
-const struct judge_group *judge_group_find(const struct judge *judge, const char *name)
+struct judge_group *judge_group_find(const struct judge *judge, const char *name)
 {
     for (size_t i = 0; i < judge->n_groups; i++)
         if (strcmp(judge->groups[i]->name, name) == 0)
@@ -40,9 +40,10 @@ struct wall judge_later(struct wall a, struct wall b)
 
 /* --- life ----------------------------------------------------------------------------------------- */
 
-static int add_group(struct judge *judge, const char *name)
+static int add_group(struct judge *judge, const char *name, struct judge_group **ret)
 {
-    if (judge_group_find(judge, name))
+    *ret = judge_group_find(judge, name);
+    if (*ret)
         return 0;
     struct judge_group *group = calloc(1, sizeof(*group));
     struct judge_group **grown =
@@ -55,6 +56,7 @@ static int add_group(struct judge *judge, const char *name)
     }
     group->group = sim_log_group_find(judge->simulation->sim, name);
     judge->groups[judge->n_groups++] = group;
+    *ret = group;
     return 0;
 }
 
@@ -65,6 +67,7 @@ static int add_environment(struct judge *judge, struct world_environment *world)
     *environment = (struct judge_environment){
         .world = world,
         .services = calloc(world->n_services + 1, sizeof(*environment->services)),
+        .groups = calloc(world->n_log_groups + 1, sizeof(struct judge_group *)),
         .fell = WALL_NEVER,
         .slept = WALL_NEVER,
         .waking = WALL_NEVER,
@@ -76,14 +79,14 @@ static int add_environment(struct judge *judge, struct world_environment *world)
         .disturbed = WALL_NEVER,
         .was_configured = world->is_configured,
     };
-    if (!environment->services)
+    if (!environment->services || !environment->groups)
         return -ENOMEM;
     for (size_t i = 0; i < world->n_services; i++) {
         environment->services[i].scaled = WALL_NEVER;
         environment->services[i].written = WALL_NEVER;
     }
     for (size_t i = 0; i < world->n_log_groups; i++)
-        if (add_group(judge, world->log_groups[i]) < 0)
+        if (add_group(judge, world->log_groups[i], &environment->groups[i]) < 0)
             return -ENOMEM;
     return 0;
 }
@@ -136,6 +139,7 @@ struct judge *judge_free(struct judge *judge)
         return NULL;
     for (size_t i = 0; i < judge->n_environments; i++) {
         free(judge->environments[i].services);
+        free(judge->environments[i].groups);
         free(judge->environments[i].coming);
     }
     for (size_t i = 0; i < judge->n_groups; i++) {

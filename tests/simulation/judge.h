@@ -141,6 +141,7 @@ struct judge_demand {
 struct judge_environment {
     struct world_environment *world;
     struct judge_service *services; /* as world->services */
+    struct judge_group **groups;    /* as world->log_groups */
 
     uint64_t sleep;       /* counts up with the first UpdateService to 0 after a wake */
     bool is_asleep;       /* the last UpdateService was to 0 */
@@ -229,7 +230,7 @@ struct judge_environment *judge_environment_of(const struct judge *judge,
                                                const struct world_environment *environment);
 struct judge_service *judge_service_of(const struct judge_environment *environment,
                                        const struct world_service *service);
-const struct judge_group *judge_group_find(const struct judge *judge, const char *name);
+struct judge_group *judge_group_find(const struct judge *judge, const char *name);
 struct wall judge_later(struct wall a, struct wall b);
 /* No named service is above 0. */
 bool judge_is_wholly_down(const struct judge_environment *environment);

@@ -35,7 +35,7 @@ static struct judge_group *group_named(const struct judge *judge, const char *na
         buffer[strcspn(buffer, ":")] = '\0';
         name = buffer;
     }
-    return (struct judge_group *)judge_group_find(judge, name);
+    return judge_group_find(judge, name);
 }
 
 /* --- FilterLogEvents ---------------------------------------------------------------------------------- */

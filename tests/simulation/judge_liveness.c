@@ -48,16 +48,11 @@ static struct wall trouble_ended(const struct judge *judge,
                        environment->world->configured_since);
 }
 
-static bool has_its_log_groups(const struct judge *judge,
-                               const struct judge_environment *environment)
+static bool has_its_log_groups(const struct judge_environment *environment)
 {
-    for (size_t i = 0; i < environment->world->n_log_groups; i++) {
-        const struct judge_group *group =
-            judge_group_find(judge, environment->world->log_groups[i]);
-
-        if (!group || !group->group)
+    for (size_t i = 0; i < environment->world->n_log_groups; i++)
+        if (!environment->groups[i]->group)
             return false;
-    }
     return true;
 }
 
@@ -242,15 +237,13 @@ static struct wall last_scaled(const struct judge_environment *environment)
 }
 
 /* With silence = unknown: were there records for the last check to scan? */
-static bool has_records(const struct judge *judge, const struct judge_environment *environment,
-                        struct wall now)
+static bool has_records(const struct judge_environment *environment, struct wall now)
 {
     const struct world_rules *rules = &environment->world->rules;
     int64_t margin_ms = rules->check_interval_ms + JUDGE_QUERY_MS + 2 * MS_PER_MINUTE;
 
     for (size_t i = 0; i < environment->world->n_log_groups; i++) {
-        const struct sim_log_group *log =
-            judge_group_find(judge, environment->world->log_groups[i])->group;
+        const struct sim_log_group *log = environment->groups[i]->group;
 
         for (size_t j = sim_events_lower_bound(log, now.ms - rules->window_ms - rules->lateness_ms);
              j < log->n_events && log->events[j].timestamp_ms < now.ms - margin_ms; j++)
@@ -289,10 +282,10 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
             idle_since, environment->adopted.ms < noticed.ms ? environment->adopted : noticed);
     struct wall due = wall_add(judge_later(idle_since, recovered), allowed_ms);
 
-    if (now.ms <= due.ms || !has_its_log_groups(judge, environment))
+    if (now.ms <= due.ms || !has_its_log_groups(environment))
         return;
     const struct world_service *up = find_up(judge, environment, now);
-    if (!up || (rules->silence_is_unknown && !has_records(judge, environment, now)))
+    if (!up || (rules->silence_is_unknown && !has_records(environment, now)))
         return;
     judge_report(judge, recovered.ms > idle_since.ms ? "L3" : "L2", environment,
                  "service %s is up, and it has been idle since %s", up->name,

@@ -321,17 +321,27 @@ static int add_secret(struct simulation *simulation, const char *text)
     return 0;
 }
 
-/* Keys that AWS has issued since. */
+/* The newest are asked for most. */
+static bool is_known_secret(const struct simulation *simulation, const char *text)
+{
+    for (size_t ago = 1; ago <= simulation->n_secrets; ago++) {
+        size_t place = (simulation->next_secret + WORLD_SECRETS_MAX - ago) % WORLD_SECRETS_MAX;
+
+        if (strcmp(simulation->secrets[place], text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Keys that AWS has issued since: they are the last ones. */
 static void learn_secrets(struct simulation *simulation)
 {
-    for (size_t i = 0; i < simulation->sim->n_keys; i++) {
-        const char *secret = simulation->sim->keys[i]->secret_access_key;
-        size_t j = 0;
-        while (j < WORLD_SECRETS_MAX && simulation->secrets[j] &&
-               strcmp(simulation->secrets[j], secret) != 0)
-            j++;
-        if (j == WORLD_SECRETS_MAX || !simulation->secrets[j])
-            (void)add_secret(simulation, secret);
+    struct sim *sim = simulation->sim;
+
+    for (size_t i = sim->n_keys; i-- > 0;) {
+        if (is_known_secret(simulation, sim->keys[i]->secret_access_key))
+            break;
+        (void)add_secret(simulation, sim->keys[i]->secret_access_key);
     }
 }
 
