@@ -73,11 +73,12 @@ int policy_update(const struct policy_service *service, const struct policy_deci
     return count == 0 || count == POLICY_COUNT_UNKNOWN || undone ? wanted : POLICY_LEAVE;
 }
 
-/* What was last reported cannot be from before our last write. */
+/* What was last reported cannot be from before our last write. That the next read may be under way is
+ * no matter: where reads take longer than the poll interval, one always is. */
 static bool report_is_newer(const struct policy_observation *observation,
                             const struct policy_service *service)
 {
-    if (observation->describe.running || observation->describe.finding != POLICY_NO_MATCH ||
+    if (observation->describe.finding != POLICY_NO_MATCH ||
         service->condition != POLICY_CONDITION_FIT || service->write_uncertain)
         return false;
     return !service->written ||
@@ -181,6 +182,7 @@ static enum policy_reason ask_last_look(const struct policy_rules *rules,
                                         const struct policy_observation *observation,
                                         struct policy_decision *decision)
 {
+    decision->is_last_look = true;
     decision->look_from =
         wall_add(observation->query.to, -(rules->lateness_ms + POLICY_OVERLAP_MS));
     return ask(&observation->look, &decision->look);
@@ -406,6 +408,10 @@ static void decide_describe(const struct policy_rules *rules,
 
     struct mono due = mono_is_set(describe->began) ? mono_add(describe->began, interval_ms)
                                                    : observation->now_mono;
+    /* A read that ended meanwhile would void the chain; where looks take longer than this interval,
+     * there would always be one. */
+    if (decision->is_last_look)
+        due = MONO_FOREVER;
     due = mono_min(due, settling_read_due(observation));
     if (observation->now_mono.ms < due.ms)
         wake_at(decision, due);

@@ -161,6 +161,7 @@ struct policy_decision {
 
     bool look; /* FilterLogEvents from look_from; the first page with a match ends it */
     struct wall look_from;
+    bool is_last_look; /* of the chain, which waits for nothing else: to be begun, or under way */
     bool query;
     struct wall query_from;
     struct wall query_to;

@@ -605,6 +605,61 @@ static void test_wake_is_settled_by_a_read_that_cannot_be_stale(void **state)
     assert_false(policy_wake_is_settled(&world.seen));
 }
 
+static void test_a_wake_is_settled_though_the_next_read_is_under_way(void **state)
+{
+    (void)state;
+    struct world world = given_asleep();
+    world.seen.services = world.services;
+    for (size_t i = 0; i < N_SERVICES; i++) {
+        world.services[i].written = true;
+        world.services[i].written_count = world.services[i].recorded_count;
+        world.services[i].written_at = mono_add(world.seen.now_mono, -2 * MINUTE);
+        world.services[i].reported_count = world.services[i].recorded_count;
+        world.services[i].reported_at = world.seen.now_mono;
+    }
+    begin(&world, &world.seen.describe);
+    assert_true(policy_wake_is_settled(&world.seen));
+}
+
+/* Looks wait for their turn among those of hundreds; reads of the services need not. */
+static void test_no_read_comes_between_the_chain_and_its_last_look(void **state)
+{
+    (void)state;
+    struct world world = given_idle_awake();
+    world.services[API].recorded_count = 2; /* owed still, and so the services are read again */
+    when_described(&world);
+    when_queried(&world, POLICY_NO_MATCH);
+    when_described(&world);
+    struct policy_decision decision = decide(&world);
+    assert_true(decision.look);
+    begin(&world, &world.seen.look);
+    world.seen.look.from = decision.look_from;
+    pass(&world, 3 * MINUTE);
+    assert_false(decide(&world).describe);
+
+    end(&world, &world.seen.look, POLICY_NO_MATCH);
+    world.seen.look.sent = world.seen.now_mono;
+    assert_true(decide(&world).confirmed_idle);
+}
+
+static void test_what_became_of_a_lost_answer_is_read_even_then(void **state)
+{
+    (void)state;
+    struct world world = given_idle_awake();
+    world.services[API].recorded_count = 2;
+    when_described(&world);
+    when_queried(&world, POLICY_NO_MATCH);
+    when_described(&world);
+    assert_true(decide(&world).look);
+    begin(&world, &world.seen.look);
+    world.services[API].written = world.services[API].write_uncertain = true;
+    world.services[API].written_at = mono_add(world.seen.now_mono, -30 * SECOND);
+    struct mono settles = mono_add(world.services[API].written_at, POLICY_STALE_READ_MS);
+    assert_int_equal(decide(&world).next.ms, settles.ms);
+    pass(&world, 30 * SECOND);
+    assert_true(decide(&world).describe);
+}
+
 /* --- asleep --------------------------------------------------------------------------------------- */
 
 static void test_asleep_it_stays_asleep_whatever_is_unknown(void **state)
@@ -842,6 +897,9 @@ int main(void)
         cmocka_unit_test(test_somebodys_count_is_left_alone_on_wake),
         cmocka_unit_test(test_a_failed_update_waits_its_turn),
         cmocka_unit_test(test_wake_is_settled_by_a_read_that_cannot_be_stale),
+        cmocka_unit_test(test_a_wake_is_settled_though_the_next_read_is_under_way),
+        cmocka_unit_test(test_no_read_comes_between_the_chain_and_its_last_look),
+        cmocka_unit_test(test_what_became_of_a_lost_answer_is_read_even_then),
         cmocka_unit_test(test_asleep_it_stays_asleep_whatever_is_unknown),
         cmocka_unit_test(test_asleep_it_looks_every_poll_interval),
         cmocka_unit_test(test_after_an_outage_the_look_reaches_back_to_the_last_good_one),
