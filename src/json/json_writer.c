@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* json-c's objects to text. */
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,22 +144,32 @@ static void write_object(struct writer *writer, struct json_object *object)
     put(writer, "}");
 }
 
-static void write_number(struct writer *writer, struct json_object *number)
+static void write_integer(struct writer *writer, int64_t value)
 {
-    char text[32];
+    char text[24];
+    char *first = text + sizeof(text);
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
-    if (json_object_is_type(number, json_type_int)) {
-        snprintf(text, sizeof(text), "%" PRId64, json_object_get_int64(number));
-        put(writer, text);
-        return;
-    }
+    do
+        *--first = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        *--first = '-';
+    put_bytes(writer, first, (size_t)(text + sizeof(text) - first));
+}
+
+static void write_double(struct writer *writer, struct json_object *number)
+{
     double value = json_object_get_double(number);
     const char *own = json_object_get_userdata(number); /* json_object_new_double_s()'s */
+    char text[32];
+
     if (!isfinite(value)) {
         writer->error = writer->error < 0 ? writer->error : -EINVAL;
         return;
     }
-    snprintf(text, sizeof(text), "%.17g", value); /* as many digits as it has */
+    if (!own)
+        snprintf(text, sizeof(text), "%.17g", value); /* as many digits as it has */
     put(writer, own ? own : text);
 }
 
@@ -173,8 +183,10 @@ static void write_value(struct writer *writer, struct json_object *value)
         put(writer, json_object_get_boolean(value) ? "true" : "false");
         break;
     case json_type_int:
+        write_integer(writer, json_object_get_int64(value));
+        break;
     case json_type_double:
-        write_number(writer, value);
+        write_double(writer, value);
         break;
     case json_type_string:
         write_string(writer, json_object_get_string(value),

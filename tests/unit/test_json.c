@@ -417,6 +417,8 @@ static void test_writes_what_it_reads(void **state)
                   "{\n  \"a\": [\n    1,\n    {\n      \"b\": null\n    }\n  ],\n  \"c\": {},\n"
                   "  \"d\": []\n}");
     expect_format("\"alone\"", JSON_FOR_PEOPLE, "\"alone\"");
+    expect_format("[0,-9223372036854775808,9223372036854775807]", JSON_COMPACT,
+                  "[0,-9223372036854775808,9223372036854775807]");
 }
 
 static void test_writes_a_double_as_its_own_text(void **state)
