@@ -41,6 +41,7 @@ struct loop {
     uint64_t next_order;
 
     struct virtual_signal signals[SIGNALS_MAX];
+    bool has_signals; /* one of them may be pending */
 
     uint64_t random_state;
 
@@ -239,13 +240,13 @@ bool virtual_loop_raise_signal(struct loop *loop, int signal_number)
     assert(signal_number > 0 && signal_number < SIGNALS_MAX);
     if (!loop->signals[signal_number].received)
         return false;
-    loop->signals[signal_number].pending = true;
+    loop->signals[signal_number].pending = loop->has_signals = true;
     return true;
 }
 
 static bool deliver_signal(struct loop *loop)
 {
-    for (int number = 1; number < SIGNALS_MAX; number++) {
+    for (int number = 1; loop->has_signals && number < SIGNALS_MAX; number++) {
         struct virtual_signal *signal = &loop->signals[number];
 
         if (signal->pending) {
@@ -254,6 +255,7 @@ static bool deliver_signal(struct loop *loop)
             return true;
         }
     }
+    loop->has_signals = false;
     return false;
 }
 
