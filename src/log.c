@@ -69,6 +69,7 @@ static bool is_control(uint32_t code)
            (code >= 0x2066 && code <= 0x2069);
 }
 
+/* Returns the piece's length. */
 static int escape_one(const char *text, char ret_piece[static 8], size_t *ret_consumed)
 {
     uint32_t code = utf8_decode(text, ret_consumed);
@@ -81,7 +82,8 @@ static int escape_one(const char *text, char ret_piece[static 8], size_t *ret_co
         return snprintf(ret_piece, 8, "\\x%02x", (unsigned char)text[0]);
     if (is_control(code))
         return snprintf(ret_piece, 8, "\\u%04" PRIx32, code & 0xffff);
-    return snprintf(ret_piece, 8, "%.*s", (int)*ret_consumed, text);
+    memcpy(ret_piece, text, *ret_consumed);
+    return (int)*ret_consumed;
 }
 
 /*

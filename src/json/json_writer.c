@@ -76,10 +76,10 @@ static void write_escaped(struct writer *writer, unsigned char c)
 {
     static const char values[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
     const char *value = memchr(values, c, sizeof(values) - 1);
-    char escape[8];
+    char escape[8] = {'\\'};
 
     if (value)
-        snprintf(escape, sizeof(escape), "\\%c", names[value - values]);
+        escape[1] = names[value - values];
     else
         snprintf(escape, sizeof(escape), "\\u%04x", c);
     put(writer, escape);
