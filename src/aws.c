@@ -53,6 +53,7 @@ struct aws_call {
     int retry_cost; /* of the last retry */
     bool clock_corrected;
     bool credentials_refreshed;
+    bool in_doubt;
     struct mono deadline;
     struct skew_moment sent;
     struct wall signed_at;
@@ -192,6 +193,7 @@ static void call_fail(struct aws_call *call, enum aws_error_kind kind, const cha
     struct aws_error error;
 
     aws_error_set(&error, kind, "%s", why);
+    error.in_doubt = call->in_doubt;
     call_finish(call, &error, NULL);
 }
 
@@ -396,6 +398,9 @@ static void call_answered(void *userdata, const struct http_response *response)
     default:
         break; /* trying again would change nothing */
     }
+    call->in_doubt =
+        call->in_doubt || error.kind == AWS_ERROR_TRANSIENT || error.kind == AWS_ERROR_MALFORMED;
+    error.in_doubt = call->in_doubt;
     if (!is_retried)
         call_finish(call, &error, body);
 }

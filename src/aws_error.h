@@ -33,6 +33,7 @@ enum aws_error_kind {
 struct aws_error {
     enum aws_error_kind kind;
     int http_status;     /* 0: none came */
+    bool in_doubt;       /* an attempt had no answer, or none that says no: it may have been done */
     char code[96];       /* AWS's, "ThrottlingException"; "" if none */
     char message[512];   /* AWS's or ours; may hold anything AWS sent, escaped by log.h. Cut before
                             a canonical request quoted in it: there a session token may stand */

@@ -357,9 +357,11 @@ static void updated(void *userdata, const struct aws_error *error, struct json_o
         if (r == 0)
             r = read_count(service, "desiredCount", &desired_count);
     }
-    if (r == -EBADMSG)
+    if (r == -EBADMSG) {
         aws_error_set(&outcome, AWS_ERROR_MALFORMED,
                       "UpdateService: a service or desiredCount that is none");
+        outcome.in_doubt = true;
+    }
     call->update_done(call->userdata, &outcome, desired_count);
 }
 

@@ -20,6 +20,7 @@ struct update {
     struct ecs_call *call; /* NULL: none */
     int previous;          /* as far as known */
     int desired;
+    struct policy_service before; /* what was known of earlier writes */
 };
 
 /* One FilterLogEvents search of a look: a look searches every log group. */

@@ -31,6 +31,17 @@ static void update_ended(struct update *update, int desired_count)
         service->slept = true;
 }
 
+/* Nothing was done: what was known before holds. */
+static void take_back(struct update *update)
+{
+    struct policy_service *service = &update->environment->services[update->index];
+
+    service->written = update->before.written;
+    service->write_uncertain = update->before.write_uncertain;
+    service->written_count = update->before.written_count;
+    service->written_at = update->before.written_at;
+}
+
 static void update_failed(struct update *update, const struct aws_error *error)
 {
     struct environment *environment = update->environment;
@@ -41,10 +52,11 @@ static void update_failed(struct update *update, const struct aws_error *error)
                    error->kind == AWS_ERROR_REQUEST;
     struct mono now = loop_mono(environment->context->loop);
 
-    /* An answer that says no means that nothing was done; no answer means nothing. */
-    service->write_uncertain = !refused;
-    service->written = !refused;
-    service->written_at = now;
+    /* An answer that says no, be it for haste, means that nothing was done; no answer means nothing. */
+    if (error->in_doubt)
+        service->written_at = now;
+    else
+        take_back(update);
     service->not_before = mono_add(now, refused ? POLICY_SLOW_RETRY_MS : UPDATE_RETRY_MS);
     environment_service_arn(environment, name, resource, sizeof(resource));
     trouble_begin(&environment->trouble, TROUBLE_UPDATE, environment->config, name,
@@ -82,8 +94,11 @@ static bool start_update(struct environment *environment, size_t index, int desi
     const char *name = environment->config->services[index].name;
     struct mono now = environment->observation.now_mono;
 
-    if (update->call)
+    if (update->call) {
         ecs_call_cancel(TAKE(update->call)); /* of the other direction: the newer wish wins */
+        service->written_at = now;           /* and it may have been heard until now */
+    }
+    update->before = *service;
     update->previous = policy_effective_count(service, now);
     update->desired = desired;
     service->written = true;
@@ -99,6 +114,7 @@ static bool start_update(struct environment *environment, size_t index, int desi
                                desired, desired > 0 ? AWS_URGENT : AWS_ROUTINE, update_done, update,
                                &update->call);
     if (r < 0) {
+        take_back(update);
         service->not_before = mono_add(now, UPDATE_RETRY_MS);
         trouble_begin_text(&environment->trouble, TROUBLE_UPDATE, environment->config,
                            strerror(-r));

@@ -671,6 +671,53 @@ static void test_a_wake_that_is_throttled_is_repeated(void **state)
     expect_counts(world, 2, 3, 1);
 }
 
+/* "Too fast" is an answer: nothing was done, and what somebody sets meanwhile is seen to be theirs. */
+static void test_a_wake_that_is_throttled_leaves_what_somebody_gives_meanwhile(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    fault(world, SIM_FAULT_THROTTLE, "UpdateService", "api", -1);
+    request_arrives(world, REQUEST);
+    pass(world, 5 * MINUTE);
+    person_scales(world, "api", 1);
+    pass(world, 3 * MINUTE);
+    sim_faults_clear(world->sim);
+    pass(world, 5 * MINUTE);
+    expect_counts(world, 1, 3, 1);
+}
+
+/* What was read before the sleep says nothing about after it, whoever refused what since. */
+static void test_a_wake_just_after_the_sleep_though_iam_says_no_for_a_while(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    pass(world, 10 * MINUTE + 10 * SECOND);
+    expect_counts(world, 0, 0, 0);
+    fault(world, SIM_FAULT_ACCESS_DENIED, "UpdateService", NULL, -1);
+    request_arrives(world, REQUEST);
+    pass(world, 10 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    sim_faults_clear(world->sim);
+    pass(world, 2 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_a_wake_needs_no_read(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    pass(world, 10 * MINUTE + 10 * SECOND);
+    expect_counts(world, 0, 0, 0);
+    fault(world, SIM_FAULT_ACCESS_DENIED, "DescribeServices", NULL, -1);
+    pass(world, 5 * MINUTE);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
 static void test_a_wake_undone_by_another_actor_is_repeated(void **state)
 {
     struct world *world = *state;
@@ -996,6 +1043,9 @@ int main(void)
         story(test_a_lost_answer_changes_nothing),
         story(test_one_service_that_refuses_does_not_hold_up_the_others),
         story(test_a_wake_that_is_throttled_is_repeated),
+        story(test_a_wake_that_is_throttled_leaves_what_somebody_gives_meanwhile),
+        story(test_a_wake_just_after_the_sleep_though_iam_says_no_for_a_while),
+        story(test_a_wake_needs_no_read),
         story(test_a_wake_undone_by_another_actor_is_repeated),
         story(test_stale_reads_do_not_swallow_a_wake),
         story(test_a_service_at_zero_by_hand_stays_there),
