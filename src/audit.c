@@ -285,13 +285,16 @@ void audit_stay(const struct config_environment *environment, const struct audit
     record_write(&record, is_trouble ? LOG_WARNING : LOG_INFO, AUDIT_ID_STAY);
 }
 
-void audit_removed(const char *name, const char *cluster, const char *what_to_do)
+void audit_removed(const char *name, const char *cluster, const char *service,
+                   const char *what_to_do)
 {
     struct record record = {0};
 
     record_add(&record, "PROVISIONERD_ENVIRONMENT", name);
     record_add(&record, "PROVISIONERD_CLUSTER", cluster);
-    record_say(&record, "%s: removed from the configuration while asleep; %s", name, what_to_do);
+    record_add(&record, "PROVISIONERD_SERVICE", service);
+    record_say(&record, "%s: %s%sremoved from the configuration while asleep; %s", name,
+               service ? service : "", service ? " " : "", what_to_do);
     record_write(&record, LOG_WARNING, AUDIT_ID_REMOVED);
 }
 

@@ -62,7 +62,9 @@ void audit_wake(const struct config_environment *environment, const struct audit
 void audit_awake(const struct config_environment *environment, const char *counts);
 /* Why it was not put to sleep; the caller says it once a change of reason. */
 void audit_stay(const struct config_environment *environment, const struct audit_facts *facts);
-void audit_removed(const char *name, const char *cluster, const char *what_to_do);
+/* service: only that one of the environment's; NULL: all. */
+void audit_removed(const char *name, const char *cluster, const char *service,
+                   const char *what_to_do);
 
 /* One service. previous: POLICY_COUNT_UNKNOWN if not known. */
 void audit_update(const struct config_environment *environment, const char *service, int previous,

@@ -105,11 +105,7 @@ static int fall_asleep(struct environment *environment, const struct policy_deci
     int r = environment_save(environment, true);
     if (r < 0) {
         memcpy(environment->services, before, n * sizeof(*before));
-        /* The state in memory goes back to what is true; the file is the old one or equal to it. */
-        if (environment_is_owed(environment))
-            (void)environment_save(environment, observation->wanted == POLICY_ASLEEP);
-        else
-            state_remove(environment->context->state, environment->config->name);
+        environment_restore_record(environment);
         return r;
     }
     observation->wanted = POLICY_ASLEEP;
@@ -391,14 +387,19 @@ static void carry_over(struct environment *environment, const struct config_envi
     for (size_t i = 0; i < n_services(environment); i++) {
         struct policy_service *service = &environment->services[i];
         int configured_count = service->configured_count;
+        bool is_new = true;
 
         for (size_t j = 0; j < old_config->n_services; j++) {
             if (strcmp(old_config->services[j].name, environment->config->services[i].name) != 0)
                 continue;
             *service = old_services[j];
             service->configured_count = configured_count;
+            is_new = false;
         }
+        if (is_new)
+            environment_load_service(environment, i);
     }
+    environment_tell_left_out(environment, old_config);
 }
 
 int environment_prepare(struct environment *environment, const struct config_environment *config)

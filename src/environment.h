@@ -57,6 +57,9 @@ void environment_reconfigure(struct environment *environment);
 void environment_release(struct environment *environment);
 bool environment_is_released(const struct environment *environment);
 
+/* Tells that an environment was taken out of the configuration while asleep, and how to restore it. */
+void environment_tell_left(const struct state_environment *entry);
+
 /* No new decisions; UpdateService calls under way may still end. */
 void environment_stop(struct environment *environment);
 

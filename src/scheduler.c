@@ -10,8 +10,6 @@
 #include "cleanup.h"
 #include "environment.h"
 
-#define RESTORE_TEXT_MAX 1536
-
 /* A configuration stays as long as an environment refers to it: the present one, and older ones of
  * environments that are still being woken. */
 struct held_config {
@@ -40,26 +38,11 @@ const struct config *scheduler_config(const struct scheduler *scheduler)
 
 /* --- what is left behind ------------------------------------------------------------------------ */
 
-static void tell_left_asleep(const struct state_environment *entry)
+static bool is_configured(const struct config *config, const struct state_environment *entry)
 {
-    char text[RESTORE_TEXT_MAX];
-    size_t length = 0;
+    const struct config_environment *found = config_find_environment(config, entry->name);
 
-    for (size_t i = 0; i < entry->n_services; i++) {
-        const struct state_service *service = &entry->services[i];
-
-        if (service->recorded_count == 0)
-            continue;
-        int n = snprintf(text + length, sizeof(text) - length,
-                         "%saws ecs update-service --cluster %s --service %s --desired-count %d",
-                         length ? "; " : "it stays so. To restore it: ", entry->cluster,
-                         service->name, service->recorded_count);
-        if (n < 0 || (size_t)n >= sizeof(text) - length)
-            break;
-        length += (size_t)n;
-    }
-    if (length > 0)
-        audit_removed(entry->name, entry->cluster, text);
+    return found && strcmp(found->cluster, entry->cluster) == 0;
 }
 
 static void tell_all_left_asleep(const struct scheduler *scheduler)
@@ -70,8 +53,8 @@ static void tell_all_left_asleep(const struct scheduler *scheduler)
         const struct state_environment *entry = state_at(state, i);
 
         /* Even one that was being woken: who was to do that is gone. */
-        if (!config_find_environment(scheduler_config(scheduler), entry->name))
-            tell_left_asleep(entry);
+        if (!is_configured(scheduler_config(scheduler), entry))
+            environment_tell_left(entry);
     }
 }
 
@@ -142,20 +125,17 @@ static struct environment *take_existing(struct environment **environments, size
 static bool let_go(struct scheduler *scheduler, struct environment *environment)
 {
     const struct config_environment *config = environment_config(environment);
-    const struct state_environment *entry = state_find(scheduler->context.state, config->name);
+    const struct state_environment *entry =
+        state_find(scheduler->context.state, config->name, config->cluster);
     struct environment_summary summary;
 
     environment_get_summary(environment, &summary);
-    if (!entry || strcmp(entry->cluster, config->cluster) != 0 ||
-        (summary.wanted == POLICY_AWAKE && summary.is_settled))
-        return false;
-    /* Under the same name in another cluster: environment_new() tells. */
-    if (config_find_environment(scheduler_config(scheduler), config->name))
+    if (!entry || (summary.wanted == POLICY_AWAKE && summary.is_settled))
         return false;
     /* Being woken, it is brought to the end of that in any case. */
     if (config->on_remove == CONFIG_ON_REMOVE_WAKE || summary.wanted == POLICY_AWAKE)
         return true;
-    tell_left_asleep(entry);
+    environment_tell_left(entry);
     return false;
 }
 

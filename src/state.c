@@ -61,19 +61,21 @@ no_memory:
     return -ENOMEM;
 }
 
-static size_t find_index(const struct state *state, const char *name)
+static size_t find_index(const struct state *state, const char *name, const char *cluster)
 {
     size_t i = 0;
 
     assert(state->environments || state->n_environments == 0);
-    while (i < state->n_environments && strcmp(state->environments[i].name, name) != 0)
+    while (i < state->n_environments && (strcmp(state->environments[i].name, name) != 0 ||
+                                         strcmp(state->environments[i].cluster, cluster) != 0))
         i++;
     return i;
 }
 
-const struct state_environment *state_find(const struct state *state, const char *name)
+const struct state_environment *state_find(const struct state *state, const char *name,
+                                           const char *cluster)
 {
-    size_t i = find_index(state, name);
+    size_t i = find_index(state, name, cluster);
 
     return i < state->n_environments ? &state->environments[i] : NULL;
 }
@@ -95,7 +97,7 @@ int state_put(struct state *state, const struct state_environment *environment)
     if (r < 0)
         return r;
 
-    size_t i = find_index(state, environment->name);
+    size_t i = find_index(state, environment->name, environment->cluster);
     if (i < state->n_environments) {
         state_environment_clear(&state->environments[i]);
     } else {
@@ -113,9 +115,9 @@ int state_put(struct state *state, const struct state_environment *environment)
     return 0;
 }
 
-void state_remove(struct state *state, const char *name)
+void state_remove(struct state *state, const char *name, const char *cluster)
 {
-    size_t i = find_index(state, name);
+    size_t i = find_index(state, name, cluster);
 
     if (i == state->n_environments)
         return;
@@ -123,6 +125,27 @@ void state_remove(struct state *state, const char *name)
     state->n_environments--;
     memmove(&state->environments[i], &state->environments[i + 1],
             (state->n_environments - i) * sizeof(*state->environments));
+}
+
+void state_remove_service(struct state *state, const char *name, const char *cluster,
+                          const char *service)
+{
+    size_t i = find_index(state, name, cluster);
+    if (i == state->n_environments)
+        return;
+
+    struct state_environment *environment = &state->environments[i];
+    size_t n = 0;
+    for (size_t j = 0; j < environment->n_services; j++) {
+        if (strcmp(environment->services[j].name, service) == 0)
+            free(environment->services[j].name);
+        else
+            environment->services[n++] = environment->services[j];
+    }
+    environment->n_services = n;
+    environment->asleep = false;
+    if (n == 0)
+        state_remove(state, name, cluster);
 }
 
 /* --- from JSON ------------------------------------------------------------------------------- */
@@ -226,7 +249,9 @@ static int read_document(struct state *state, const char *text, size_t size)
         r = read_environment(json_object_array_get_idx(environments, i), &environment);
         if (r < 0)
             return r;
-        r = state_find(state, environment.name) ? -EBADMSG : state_put(state, &environment);
+        r = state_find(state, environment.name, environment.cluster)
+                ? -EBADMSG
+                : state_put(state, &environment);
         state_environment_clear(&environment);
         if (r < 0)
             return r;
@@ -241,7 +266,7 @@ static int set_aside(struct state *state, int error, struct wall now, char **ret
     int r;
 
     while (state->n_environments > 0)
-        state_remove(state, state->environments[state->n_environments - 1].name);
+        state_environment_clear(&state->environments[--state->n_environments]);
 
     snprintf(name, sizeof(name), STATE_FILE ".unreadable-%lld", (long long)now.ms);
     if (state->access == STATE_READ_ONLY || storage_rename(state->storage, STATE_FILE, name) < 0)

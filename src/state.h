@@ -24,7 +24,8 @@ struct state_service {
     bool slept;         /* seen at 0 since */
 };
 
-/* An environment that is asleep, or awake with counts still to be given back. */
+/* An environment that is asleep, or awake with counts still to be given back. Its name and its cluster
+ * together are the key: under one name there may have been several. */
 struct state_environment {
     char *name;
     char *cluster;
@@ -53,13 +54,18 @@ int state_open(const char *directory, enum state_access access, struct wall now,
 struct state *state_free(struct state *state);
 
 /* Borrowed until the next state_put() or state_remove(); NULL if there is none. */
-const struct state_environment *state_find(const struct state *state, const char *name);
+const struct state_environment *state_find(const struct state *state, const char *name,
+                                           const char *cluster);
 size_t state_count(const struct state *state);
 const struct state_environment *state_at(const struct state *state, size_t index);
 
 /* In memory; copied. Returns 0 or -ENOMEM, and then nothing has changed. */
 int state_put(struct state *state, const struct state_environment *environment);
-void state_remove(struct state *state, const char *name);
+void state_remove(struct state *state, const char *name, const char *cluster);
+/* That service is owed nothing any more. What else is recorded of its environment is not asleep then;
+ * with its last service, the environment goes. */
+void state_remove_service(struct state *state, const char *name, const char *cluster,
+                          const char *service);
 
 /* To disk, durably. Returns 0 or a negative errno: then the file is the old one or the new one, whole. */
 int state_save(struct state *state);

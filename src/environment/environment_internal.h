@@ -88,6 +88,15 @@ bool environment_is_owed(const struct environment *environment);
 void environment_retry_save(struct environment *environment);
 /* Takes over what an earlier run left. */
 void environment_load(struct environment *environment);
+/* Takes over what is recorded of a service that a reload has added: it may be one that was taken out
+ * while it slept. */
+void environment_load_service(struct environment *environment, size_t index);
+/* Tells of services that were taken out of the configuration (of `old`, or NULL: ever) while they slept,
+ * and how to restore them. Their counts stay in the state. */
+void environment_tell_left_out(const struct environment *environment,
+                               const struct config_environment *old);
+/* A save failed: the state in memory goes back to what is true. */
+void environment_restore_record(struct environment *environment);
 
 /* environment_facts.c. */
 enum counts_of {

@@ -340,7 +340,7 @@ static bool is_up(struct world *world)
 /* Awake, and nothing is owed any more. */
 static bool is_awake(struct world *world)
 {
-    return is_up(world) && !state_find(world->state, "staging");
+    return is_up(world) && !state_find(world->state, "staging", "staging");
 }
 
 static void request(struct world *world, const char *cluster)

@@ -327,7 +327,7 @@ static void test_idle_then_asleep_then_a_request_then_awake(void **state)
     expect_told(world, "waking api 2, worker 3, web 1: last activity at");
     pass(world, 2 * MINUTE);
     expect_told(world, "staging: awake: api 2, worker 3, web 1");
-    assert_null(state_find(world->state, "staging"));
+    assert_null(state_find(world->state, "staging", "staging"));
 }
 
 static void test_use_keeps_it_awake_and_the_window_lets_it_sleep(void **state)
@@ -847,6 +847,53 @@ static void test_removed_while_asleep_it_is_left_and_said_how_to_restore(void **
     expect_counts(world, 2, 3, 1);
 }
 
+static void test_a_service_removed_while_asleep_is_left_and_said_how_to_restore(void **state)
+{
+    static const char without_worker[] = "[environment staging]\n"
+                                         "cluster = staging\n"
+                                         "services = api, web\n"
+                                         "log_group = " GATEWAY_LOG "\n"
+                                         "pattern = \"/api/v1/\"\n";
+    struct world *world = *state;
+
+    given_asleep(world);
+    reload(world, without_worker, "");
+    pass(world, MINUTE);
+    expect_told(world,
+                "aws ecs update-service --cluster staging --service worker --desired-count 3");
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 0, 1);
+    pass(world, 5 * MINUTE);
+    /* Back again, it is still owed its count. */
+    reload(world, STAGING, "");
+    pass(world, 5 * MINUTE);
+    expect_counts(world, 2, 3, 1);
+}
+
+static void test_its_cluster_changed_while_asleep_it_is_said_how_to_restore(void **state)
+{
+    static const char elsewhere[] = "[environment staging]\n"
+                                    "cluster = dev\n"
+                                    "services = all-in-one\n"
+                                    "log_group = /ecs/dev/gateway\n"
+                                    "pattern = \"/api/v1/\"\n";
+    struct world *world = *state;
+
+    given_asleep(world);
+    reload(world, elsewhere, "");
+    expect_told(world, "aws ecs update-service --cluster staging --service api --desired-count 2");
+    expect_told(world,
+                "aws ecs update-service --cluster staging --service worker --desired-count 3");
+    pass(world, HOUR);
+    expect_counts(world, 0, 0, 0);
+    /* It was a mistake: back again, it still knows the counts. */
+    reload(world, STAGING, "");
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
 static void test_removed_while_asleep_it_is_woken_if_it_says_so(void **state)
 {
     struct world *world = *state;
@@ -857,7 +904,7 @@ static void test_removed_while_asleep_it_is_woken_if_it_says_so(void **state)
     reload(world, DEV, "");
     pass(world, 5 * MINUTE);
     expect_counts(world, 2, 3, 1);
-    assert_null(state_find(world->state, "staging"));
+    assert_null(state_find(world->state, "staging", "staging"));
     pass(world, 3 * HOUR);
     expect_counts(world, 2, 3, 1);
 }
@@ -1054,6 +1101,8 @@ int main(void)
         story(test_found_at_zero_without_a_record_it_says_what_it_cannot_do),
         story(test_a_reload_keeps_what_is_asleep_asleep),
         story(test_removed_while_asleep_it_is_left_and_said_how_to_restore),
+        story(test_a_service_removed_while_asleep_is_left_and_said_how_to_restore),
+        story(test_its_cluster_changed_while_asleep_it_is_said_how_to_restore),
         story(test_removed_while_asleep_it_is_woken_if_it_says_so),
         story(test_killed_while_it_wakes_what_was_removed_it_says_how_to_restore),
         story(test_a_shorter_check_interval_holds_from_the_reload_on),

@@ -115,7 +115,7 @@ static void test_what_is_saved_is_read_again(void **fixture)
     state_free(state);
 
     state = given_state(directory);
-    const struct state_environment *found = state_find(state, "staging");
+    const struct state_environment *found = state_find(state, "staging", "main");
     assert_non_null(found);
     assert_string_equal(found->cluster, "main");
     assert_true(found->asleep);
@@ -144,11 +144,54 @@ static void test_put_replaces_and_remove_removes(void **fixture)
     assert_int_equal(state_count(state), 1);
     assert_false(state_at(state, 0)->asleep);
     assert_int_equal(state_at(state, 0)->n_services, 1);
-    state_remove(state, "another");
-    state_remove(state, "staging");
+    state_remove(state, "another", "another");
+    state_remove(state, "staging", "main");
     assert_int_equal(state_count(state), 0);
-    assert_null(state_find(state, "staging"));
+    assert_null(state_find(state, "staging", "main"));
     assert_null(state_at(state, 0));
+    state_free(state);
+}
+
+static void test_one_name_in_two_clusters_is_two_environments(void **fixture)
+{
+    struct state_service services[2];
+    struct state_environment environment = staging(services);
+    struct state *state = given_state(*fixture);
+
+    assert_int_equal(state_put(state, &environment), 0);
+    environment.cluster = (char *)"other";
+    environment.n_services = 1;
+    assert_int_equal(state_put(state, &environment), 0);
+    assert_int_equal(state_save(state), 0);
+    state_free(state);
+
+    state = given_state(*fixture);
+    assert_int_equal(state_count(state), 2);
+    assert_int_equal(state_find(state, "staging", "main")->n_services, 2);
+    assert_int_equal(state_find(state, "staging", "other")->n_services, 1);
+    state_remove(state, "staging", "main");
+    assert_null(state_find(state, "staging", "main"));
+    assert_non_null(state_find(state, "staging", "other"));
+    state_free(state);
+}
+
+static void test_what_one_service_was_owed_is_removed_by_itself(void **fixture)
+{
+    struct state_service services[2];
+    struct state_environment environment = staging(services);
+    struct state *state = given_state(*fixture);
+
+    assert_int_equal(state_put(state, &environment), 0);
+    state_remove_service(state, "staging", "other", "api");
+    assert_int_equal(state_at(state, 0)->n_services, 2);
+    state_remove_service(state, "staging", "main", "api");
+    assert_int_equal(state_at(state, 0)->n_services, 1);
+    assert_string_equal(state_at(state, 0)->services[0].name, "worker");
+    assert_false(state_at(state, 0)->asleep);
+    state_remove_service(state, "staging", "main", "api");
+    assert_int_equal(state_count(state), 1);
+    state_remove_service(state, "staging", "main", "worker");
+    assert_int_equal(state_count(state), 0);
     state_free(state);
 }
 
@@ -172,13 +215,13 @@ static void test_a_dry_run_reads_beside_the_daemon_and_writes_nothing(void **fix
     assert_int_equal(state_put(state, &environment), 0);
     assert_int_equal(state_save(state), 0);
     assert_int_equal(state_open(*fixture, STATE_READ_ONLY, NOW, &dry, &trouble), 0);
-    assert_non_null(state_find(dry, "staging"));
-    state_remove(dry, "staging");
+    assert_non_null(state_find(dry, "staging", "main"));
+    state_remove(dry, "staging", "main");
     assert_int_equal(state_save(dry), 0);
     state_free(dry);
     state_free(state);
     state = given_state(*fixture);
-    assert_non_null(state_find(state, "staging"));
+    assert_non_null(state_find(state, "staging", "main"));
     state_free(state);
 }
 
@@ -317,13 +360,13 @@ static void test_a_failed_save_leaves_the_old_file(void **fixture)
     /* A folder stands where the temporary file should be: it cannot be written. */
     snprintf(path, sizeof(path), "%s/state.json.new", (const char *)*fixture);
     assert_int_equal(mkdir(path, 0700), 0);
-    state_remove(state, "staging");
+    state_remove(state, "staging", "main");
     assert_int_equal(state_save(state), -EISDIR);
     state_free(state);
     assert_int_equal(rmdir(path), 0);
 
     state = given_state(*fixture);
-    assert_non_null(state_find(state, "staging"));
+    assert_non_null(state_find(state, "staging", "main"));
     state_free(state);
 }
 
@@ -348,6 +391,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_in_directory(test_what_is_saved_is_read_again),
         test_in_directory(test_put_replaces_and_remove_removes),
+        test_in_directory(test_one_name_in_two_clusters_is_two_environments),
+        test_in_directory(test_what_one_service_was_owed_is_removed_by_itself),
         test_in_directory(test_only_one_daemon_at_a_time),
         test_in_directory(test_a_dry_run_reads_beside_the_daemon_and_writes_nothing),
         test_in_directory(test_a_missing_directory_is_made),
