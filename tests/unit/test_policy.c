@@ -489,6 +489,26 @@ static void test_a_stale_read_does_not_swallow_a_wake(void **state)
     assert_int_equal(policy_update(&world.services[API], &decision, world.seen.now_mono), 2);
 }
 
+/* However long ago: what was read before our write says nothing about after it. */
+static void test_a_read_from_before_the_sleep_does_not_swallow_a_wake(void **state)
+{
+    (void)state;
+    struct world world = given_asleep();
+    struct policy_service *api = &world.services[API];
+    api->written = true;
+    api->written_count = 0;
+    api->written_at = mono_add(world.seen.now_mono, -20 * MINUTE);
+    api->reported_count = 2;
+    api->reported_at = mono_add(api->written_at, -SECOND);
+    world.seen.last_activity = world.seen.now;
+    struct policy_decision decision = decide(&world);
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), 2);
+
+    api->reported_at = mono_add(api->written_at, 2 * MINUTE); /* somebody's, then */
+    decision = decide(&world);
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), POLICY_LEAVE);
+}
+
 static void test_a_lost_answer_is_sent_again(void **state)
 {
     (void)state;
@@ -890,6 +910,7 @@ int main(void)
         cmocka_unit_test(test_a_configured_count_overrides_the_recorded_one),
         cmocka_unit_test(test_wakes_though_the_services_cannot_be_read),
         cmocka_unit_test(test_a_stale_read_does_not_swallow_a_wake),
+        cmocka_unit_test(test_a_read_from_before_the_sleep_does_not_swallow_a_wake),
         cmocka_unit_test(test_a_lost_answer_is_sent_again),
         cmocka_unit_test(test_a_wake_that_was_undone_is_sent_again),
         cmocka_unit_test(test_a_service_seen_up_since_its_wake_needs_nothing_while_it_is_missing),
