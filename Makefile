@@ -182,7 +182,7 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR
 	$(INSTALL) -D -m 755 $(BUILD)/provisionerd $(DESTDIR)$(SBINDIR)/provisionerd
 	$(INSTALL) -D -m 755 $(BUILD)/provisionerd-sim $(DESTDIR)$(BINDIR)/provisionerd-sim
 	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
-	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g; s|@DOCDIR@|$(DOCDIR)|g' systemd/provisionerd.service \
+	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' systemd/provisionerd.service \
 		> $(DESTDIR)$(UNITDIR)/provisionerd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/provisionerd.service
 	$(INSTALL) -D -m 644 systemd/provisionerd.catalog $(DESTDIR)$(CATALOGDIR)/provisionerd.catalog
