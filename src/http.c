@@ -275,12 +275,12 @@ int http_new(struct loop *loop, const struct http_options *options, struct http 
     /* TLS writes to its socket without MSG_NOSIGNAL, and curl is told to leave signals alone. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return -errno;
-    /* Counted by curl; never given back, as a call being told may outlive its pool by a moment. */
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return -ENOMEM;
     r = http_prepare_crypto();
     if (r < 0)
         return r;
+    /* Counted by curl; never given back, as a call being told may outlive its pool by a moment. */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
     warn_of_blocking_resolver();
 
     http = calloc(1, sizeof(*http));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/decoder.h>
 #include <openssl/encoder.h>
 #include <openssl/evp.h>
@@ -33,6 +34,12 @@ DEFINE_HAS(signature, EVP_SIGNATURE, EVP_SIGNATURE_fetch, EVP_SIGNATURE_free)
 DEFINE_HAS(encryption, EVP_ASYM_CIPHER, EVP_ASYM_CIPHER_fetch, EVP_ASYM_CIPHER_free)
 DEFINE_HAS(decoder, OSSL_DECODER, OSSL_DECODER_fetch, OSSL_DECODER_free)
 
+/* Certificates are verified by a table of names of its own, into which OpenSSL 3 puts what it can. */
+static bool is_named_digest(const char *name)
+{
+    return EVP_get_digestbyname(name) != NULL;
+}
+
 int http_prepare_crypto(void)
 {
     static bool is_done = false;
@@ -40,6 +47,7 @@ int http_prepare_crypto(void)
         bool (*has)(const char *name);
         const char *names[4];
     } kinds[] = {
+        {is_named_digest, {"SHA1", "SHA256", "SHA384", "SHA512"}},
         {has_digest, {"SHA1", "SHA256", "SHA384"}},
         {has_cipher, {"AES-256-CTR", "AES-128-GCM", "AES-256-GCM"}}, /* the first: of the DRBG */
         {has_mac, {"HMAC"}},
@@ -53,6 +61,9 @@ int http_prepare_crypto(void)
 
     if (is_done)
         return 0;
+    /* Without it OpenSSL 3.0 crashes in the midst of its own beginning. */
+    if (!OSSL_LIB_CTX_get0_global_default())
+        return -ENOMEM;
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++)
         for (size_t j = 0; j < ARRAY_LENGTH(kinds[i].names) && kinds[i].names[j]; j++)
             if (!kinds[i].has(kinds[i].names[j]))

@@ -3,8 +3,8 @@
 """The real daemon, told one story again and again, and each time something else fails in it.
 
     python3 tests/torture/points.py allocations|calls|resolutions|kills
-            [--build build] [--every N] [--from N] [--minutes N] [--jobs N] [--only CALL]
-            [--list]
+            [--build build] [--every N] [--from N] [--to N] [--minutes N] [--jobs N]
+            [--only CALL] [--list]
 
 The story: two environments. One is idle and falls asleep, a request wakes it; the other is in use all
 the time. Then the daemon is stopped. It is told once untroubled, to count the points at which it can
@@ -107,6 +107,7 @@ RESOLUTIONS = {"EAI_NONAME": -2, "EAI_AGAIN": -3, "EAI_FAIL": -4, "EAI_FAMILY": 
 
 # What an ended daemon may end as: stopped, failed, or the configuration could not be read.
 ENDS = (0, 1, 78)
+SPOILT = re.compile(r"transient: (OpenSSL|SSL)\b")
 BREAKS = re.compile(r"Assertion|assert|stack smashing|double free|corrupt|\*\*\*")
 
 
@@ -208,7 +209,7 @@ class Telling:
         the daemon tells, until it is started again or, for certificates, ten minutes are over."""
         report = self.report.read_text(errors="replace") if self.report.exists() else ""
         is_spoilt = (self.trouble.https and self.starts == 1 and "libcrypto" in report and
-                     self.daemon.says("transient: OpenSSL"))
+                     self.daemon.says(SPOILT))
         if is_spoilt:
             self.daemon.send(signal.SIGTERM)
             self.daemon.wait(STOP_S)
@@ -433,6 +434,8 @@ def parse_arguments():
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth point")
     parser.add_argument("--from", type=int, default=1, metavar="N", dest="first",
                         help="begin with the Nth point")
+    parser.add_argument("--to", type=int, default=None, metavar="N", dest="last",
+                        help="end with the Nth point")
     parser.add_argument("--minutes", type=float, default=0, metavar="N",
                         help="only as many as can be begun in this time, chosen at random")
     parser.add_argument("--more", type=int, default=0, metavar="N",
@@ -465,7 +468,7 @@ def main():
         authority = harness.Authority(directory) if arguments.what == "allocations" else None
         points = find_points(arguments.what, authority, arguments.only)
         n_all = len(points)
-        points = points[arguments.first - 1::arguments.every]
+        points = points[arguments.first - 1:arguments.last:arguments.every]
         if arguments.more:
             points = [Allocation(point.number, arguments.more) for point in points]
         if arguments.list:
