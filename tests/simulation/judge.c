@@ -250,6 +250,19 @@ static void forget_counts(struct judge_environment *environment)
     environment->demand.is_made = false;
 }
 
+/* Activity that went with its log group before anybody looked wakes nobody. */
+static void forget_what_is_gone(const struct judge *judge, struct judge_environment *environment)
+{
+    struct judge_demand *made = &environment->demand;
+    struct wall now = simulation_now(judge->simulation);
+    struct judge_activity left;
+    int64_t from_ms = now.ms - environment->world->rules.window_ms;
+
+    if (made->is_made && !made->is_removal && !made->is_adoption &&
+        judge_find_activity(judge, environment, from_ms, now, &left, 1) == 0)
+        made->is_made = false;
+}
+
 void judge_before_act(struct judge *judge, const struct world_act *act)
 {
     if (act->environment)
@@ -271,6 +284,8 @@ void judge_after_act(struct judge *judge, const struct world_act *act)
     case WORLD_LOG_GROUP_REMOVED:
     case WORLD_LOG_GROUP_MADE:
         find_groups(judge);
+        for (size_t i = 0; i < judge->n_environments; i++)
+            forget_what_is_gone(judge, &judge->environments[i]);
         disturb(judge, NULL); /* it may be several environments' */
         break;
     case WORLD_DELETED:

@@ -860,6 +860,22 @@ static void test_l1_not_what_has_left_the_window(void **state)
     expect_no_violation();
 }
 
+static void test_l1_not_what_went_with_its_log_group(void **state)
+{
+    struct world_act act = {.kind = WORLD_LOG_GROUP_REMOVED};
+    (void)state;
+
+    sleeps();
+    pass(2 * HOUR);
+    activity(0, 2 * SECOND);
+    pass(5 * SECOND);
+    judge_before_act(simulation.judge, &act);
+    assert_int_equal(sim_log_group_remove(simulation.sim, LOG), 0);
+    judge_after_act(simulation.judge, &act);
+    pass(HOUR);
+    expect_no_violation();
+}
+
 static void test_l1_not_while_there_is_trouble(void **state)
 {
     (void)state;
@@ -1257,6 +1273,7 @@ int main(void)
         STORY(test_l1_half_a_wake),
         STORY(test_l1_late_activity_has_until_the_next_check),
         STORY(test_l1_not_what_has_left_the_window),
+        STORY(test_l1_not_what_went_with_its_log_group),
         STORY(test_l1_not_while_there_is_trouble),
         STORY(test_l1_somebody_scales_one_up),
         STORY(test_l1_somebody_scales_one_up_and_down_again),
