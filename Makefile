@@ -15,6 +15,9 @@ SBINDIR ?= $(PREFIX)/sbin
 DOCDIR ?= $(PREFIX)/share/doc/provisionerd
 MANDIR ?= $(PREFIX)/share/man
 CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
 CC ?= cc
 AR ?= ar
@@ -39,7 +42,7 @@ override CFLAGS += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDENING) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
 	$(if $(COVERAGE),--coverage)
 # Debug information must not depend on where the tree lies, so that builds are reproducible.
-override CFLAGS += -ffile-prefix-map=$(CURDIR)=.
+override CFLAGS += '-ffile-prefix-map=$(CURDIR)=.'
 override CPPFLAGS += -D_GNU_SOURCE -DPROVISIONERD_VERSION='"$(VERSION)"' -Isrc -I.
 override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage)
@@ -186,6 +189,11 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR
 		> $(DESTDIR)$(UNITDIR)/provisionerd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/provisionerd.service
 	$(INSTALL) -D -m 644 systemd/provisionerd.catalog $(DESTDIR)$(CATALOGDIR)/provisionerd.catalog
+	for name in provisionerd provisionerd-sim; do \
+		$(INSTALL) -D -m 644 completions/$$name.bash $(DESTDIR)$(BASHCOMPDIR)/$$name && \
+		$(INSTALL) -D -m 644 completions/_$$name $(DESTDIR)$(ZSHCOMPDIR)/_$$name && \
+		$(INSTALL) -D -m 644 completions/$$name.fish $(DESTDIR)$(FISHCOMPDIR)/$$name.fish || exit; \
+	done
 	$(INSTALL) -D -m 644 man/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1
 	$(INSTALL) -D -m 644 man/provisionerd.ini.5 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5
 	$(INSTALL) -D -m 644 man/provisionerd.8 $(DESTDIR)$(MANDIR)/man8/provisionerd.8
@@ -201,7 +209,10 @@ uninstall: ## remove what install put there, except the configuration
 		$(DESTDIR)$(UNITDIR)/provisionerd.service \
 		$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog \
 		$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5 \
-		$(DESTDIR)$(MANDIR)/man8/provisionerd.8
+		$(DESTDIR)$(MANDIR)/man8/provisionerd.8 \
+		$(addprefix $(DESTDIR)$(BASHCOMPDIR)/,provisionerd provisionerd-sim) \
+		$(addprefix $(DESTDIR)$(ZSHCOMPDIR)/_,provisionerd provisionerd-sim) \
+		$(addprefix $(DESTDIR)$(FISHCOMPDIR)/,provisionerd.fish provisionerd-sim.fish)
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 .PHONY: clean

@@ -96,6 +96,28 @@ class Manuals(unittest.TestCase):
             self.assertGreater(len(said), 4)
             self.assertEqual(said | {"help"}, written, page)
 
+    def test_every_command_line_option_is_completed_by_every_shell(self):
+        for program in ("provisionerd", "provisionerd-sim"):
+            said = set(re.findall(r"--([a-z-]+)", run(BUILD / program, "--help").stdout)) | {"help"}
+            for file, option in ((f"{program}.bash", r"--([a-z-]+)"), (f"_{program}", r"--([a-z-]+)\["),
+                                 (f"{program}.fish", r" -l ([a-z-]+)")):
+                text = read("completions/" + file)
+                self.assertEqual(said, set(re.findall(option, text)), file)
+
+    def test_bash_completes(self):
+        def complete(*words):
+            script = ('compopt() { :; }; . "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+                      '"_${1//-/_}"; echo "${COMPREPLY[*]}"')
+            done = run("bash", "-c", script, ROOT / "completions" / f"{words[0]}.bash", *words)
+            self.assertEqual((0, ""), (done.returncode, done.stderr))
+            return done.stdout.split()
+
+        self.assertEqual(["--config", "--check-config"], complete("provisionerd", "--c"))
+        self.assertEqual([str(ROOT / "etc/provisionerd.ini")],
+                         complete("provisionerd", "--config", str(ROOT / "etc/p")))
+        self.assertEqual(["common", "combined"],
+                         complete("provisionerd-sim", "--replay-format", "com"))
+
     def test_every_message_id_is_in_the_manual(self):
         ids = re.findall(r'#define AUDIT_ID_\w+ "(\w{32})"', read("src/audit.h"))
         page = read("man/provisionerd.8")
