@@ -2,6 +2,7 @@
 /* The command line, the wiring, and the talk with systemd. No logic. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,9 @@
 /* How long calls under way may take to end after SIGTERM; well within TimeoutStopSec=. */
 #define STOP_TIMEOUT_MS (10 * MS_PER_SECOND)
 #define STOP_LOOK_MS 50
+
+/* Blocks from this size on are given back to the system as soon as they are freed: mallopt(3). */
+#define LARGE_BLOCK_SIZE (256 << 10)
 
 /* Everything that talks to AWS under one set of credentials; replaced whole when those change. */
 struct connection {
@@ -230,6 +234,15 @@ static void protect_memory(void)
 #endif
 }
 
+/* Without this glibc takes the first large answer as a sign that more will come, and keeps the memory
+ * of two of the largest for good. */
+static void give_memory_back(void)
+{
+    if (!mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_SIZE) ||
+        !mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK_SIZE))
+        log_warning("cannot have memory given back to the system");
+}
+
 static int open_state(struct daemon *daemon, const char *directory)
 {
     _cleanup_free_ char *trouble = NULL;
@@ -308,6 +321,7 @@ static int run(const char *config_path, bool dry_run)
 
     log_open();
     protect_memory();
+    give_memory_back();
     int r = config_load(config_path, &config, &errors);
     if (r < 0) {
         tell_errors(errors ? errors : strerror(-r));
