@@ -293,6 +293,7 @@ static int parts_make(struct environment *environment, const struct config_envir
             .recorded_count = POLICY_COUNT_UNKNOWN,
             .reported_at = MONO_NEVER,
             .written_at = MONO_NEVER,
+            .zeroed_at = MONO_NEVER,
             .not_before = MONO_NEVER,
         };
         parts.updates[i] = (struct update){.environment = environment, .index = i};
@@ -429,6 +430,8 @@ void environment_reconfigure(struct environment *environment)
             continue;
         ecs_call_cancel(TAKE(old.updates[i].call));
         old.services[i].written_at = loop_mono(environment->context->loop);
+        if (old.updates[i].desired == 0)
+            old.services[i].zeroed_at = old.services[i].written_at;
     }
     put_in(environment, &environment->prepared);
     environment->prepared = (struct parts){0};

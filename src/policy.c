@@ -45,6 +45,17 @@ int policy_count_to_record(const struct policy_service *service, struct mono now
     return service->recorded_count != POLICY_COUNT_UNKNOWN ? service->recorded_count : 0;
 }
 
+/* A read too late to show the count from before the sleep shows one above 0. Whether that is a write of
+ * ours whose answer was lost, or somebody's wish, it needs nothing; nor if ECS has not known the service
+ * since. */
+static bool is_up_again(const struct policy_service *service)
+{
+    return (service->condition == POLICY_CONDITION_FIT ||
+            service->condition == POLICY_CONDITION_MISSING) &&
+           service->reported_count > 0 && !service->write_pretended &&
+           mono_since(service->reported_at, service->zeroed_at) >= POLICY_STALE_READ_MS;
+}
+
 int policy_update(const struct policy_service *service, const struct policy_decision *decision,
                   struct mono now)
 {
@@ -69,10 +80,7 @@ int policy_update(const struct policy_service *service, const struct policy_deci
      * a read after our write shows 0, be it stale or the write overtaken by an older one. */
     bool undone = service->reported_count == 0 && service->condition == POLICY_CONDITION_FIT &&
                   service->reported_at.ms > service->written_at.ms;
-    /* Seen above 0 since, it need not be given anything for ECS not knowing it at the moment. */
-    bool is_up = service->condition == POLICY_CONDITION_MISSING && !service->write_uncertain &&
-                 service->reported_count > 0 && service->reported_at.ms > service->written_at.ms;
-    if (is_up)
+    if (is_up_again(service))
         return POLICY_LEAVE;
     return count == 0 || count == POLICY_COUNT_UNKNOWN || undone ? wanted : POLICY_LEAVE;
 }

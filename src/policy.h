@@ -134,6 +134,7 @@ struct policy_service {
     bool write_uncertain;    /* the last one's answer was lost, or it is under way */
     int written_count;
     struct mono written_at; /* when it ended */
+    struct mono zeroed_at;  /* so late we may have set it to 0; MONO_NEVER: not since the start */
     struct mono not_before; /* a failed update is not repeated before this */
 };
 

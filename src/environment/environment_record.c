@@ -7,7 +7,9 @@
 #include "cleanup.h"
 #include "environment/environment_internal.h"
 
-/* How long after acting a restarted daemon distrusts reads: staleness, and a call's longest life. */
+/* So long after acting a restarted daemon distrusts what it reads first: staleness, and a call's longest
+ * life. Of what is asleep it always does: whether that is long ago, a clock that AWS has not yet put right
+ * cannot tell, and counts from before the sleep would be taken for somebody's. */
 #define RESTART_DISTRUST_MS (POLICY_STALE_READ_MS + 3 * MS_PER_MINUTE)
 /* Of the commands that restore what is left asleep; a message has room for them. */
 #define RESTORE_TEXT_MAX 1536
@@ -155,6 +157,7 @@ static void load_service(struct environment *environment, const struct state_ser
         if (distrust) {
             service->written = service->write_uncertain = true;
             service->written_at = environment->observation.now_mono;
+            service->zeroed_at = environment->observation.now_mono;
         }
     }
 }
@@ -167,7 +170,8 @@ void environment_load(struct environment *environment)
 
     if (!entry)
         return;
-    bool distrust = wall_since(observation->now, entry->acted_at) < RESTART_DISTRUST_MS;
+    bool distrust =
+        entry->asleep || wall_since(observation->now, entry->acted_at) < RESTART_DISTRUST_MS;
     for (size_t i = 0; i < entry->n_services; i++)
         load_service(environment, &entry->services[i], distrust);
     observation->wanted = entry->asleep ? POLICY_ASLEEP : POLICY_AWAKE;

@@ -26,6 +26,8 @@ static void update_ended(struct update *update, int desired_count)
     service->write_uncertain = false;
     service->written_count = desired_count;
     service->written_at = loop_mono(environment->context->loop);
+    if (update->desired == 0)
+        service->zeroed_at = service->written_at;
     service->not_before = MONO_NEVER;
     if (environment->observation.wanted == POLICY_ASLEEP && desired_count == 0)
         service->slept = true;
@@ -40,6 +42,7 @@ static void take_back(struct update *update)
     service->write_uncertain = update->before.write_uncertain;
     service->written_count = update->before.written_count;
     service->written_at = update->before.written_at;
+    service->zeroed_at = update->before.zeroed_at;
 }
 
 static void update_failed(struct update *update, const struct aws_error *error)
@@ -53,10 +56,13 @@ static void update_failed(struct update *update, const struct aws_error *error)
     struct mono now = loop_mono(environment->context->loop);
 
     /* An answer that says no, be it for haste, means that nothing was done; no answer means nothing. */
-    if (error->in_doubt)
+    if (error->in_doubt) {
         service->written_at = now;
-    else
+        if (update->desired == 0)
+            service->zeroed_at = now;
+    } else {
         take_back(update);
+    }
     service->not_before = mono_add(now, refused ? POLICY_SLOW_RETRY_MS : UPDATE_RETRY_MS);
     environment_service_arn(environment, name, resource, sizeof(resource));
     trouble_begin(&environment->trouble, TROUBLE_UPDATE, environment->config, name,
@@ -97,12 +103,16 @@ static bool start_update(struct environment *environment, size_t index, int desi
     if (update->call) {
         ecs_call_cancel(TAKE(update->call)); /* of the other direction: the newer wish wins */
         service->written_at = now;           /* and it may have been heard until now */
+        if (update->desired == 0)
+            service->zeroed_at = now;
     }
     update->before = *service;
     update->previous = policy_effective_count(service, now);
     update->desired = desired;
     service->written = true;
     service->written_at = now;
+    if (desired == 0)
+        service->zeroed_at = now;
     if (environment->context->dry_run) {
         audit_update(environment->config, name, update->previous, desired, true);
         service->write_pretended = true;

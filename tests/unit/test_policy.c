@@ -473,14 +473,19 @@ static void test_wakes_though_the_services_cannot_be_read(void **state)
     assert_int_equal(policy_update(&world.services[API], &decision, world.seen.now_mono), 2);
 }
 
+static void put_to_sleep(struct policy_service *service, struct mono at)
+{
+    service->written = true;
+    service->written_count = 0;
+    service->written_at = service->zeroed_at = at;
+}
+
 static void test_a_stale_read_does_not_swallow_a_wake(void **state)
 {
     (void)state;
     struct world world = given_asleep();
     /* Put to sleep ten seconds ago; DescribeServices still shows the counts from before. */
-    world.services[API].written = true;
-    world.services[API].written_count = 0;
-    world.services[API].written_at = mono_add(world.seen.now_mono, -10 * SECOND);
+    put_to_sleep(&world.services[API], mono_add(world.seen.now_mono, -10 * SECOND));
     world.services[API].reported_count = 2;
     world.services[API].reported_at = mono_add(world.seen.now_mono, -SECOND);
     world.seen.last_activity = world.seen.now;
@@ -495,9 +500,7 @@ static void test_a_read_from_before_the_sleep_does_not_swallow_a_wake(void **sta
     (void)state;
     struct world world = given_asleep();
     struct policy_service *api = &world.services[API];
-    api->written = true;
-    api->written_count = 0;
-    api->written_at = mono_add(world.seen.now_mono, -20 * MINUTE);
+    put_to_sleep(api, mono_add(world.seen.now_mono, -20 * MINUTE));
     api->reported_count = 2;
     api->reported_at = mono_add(api->written_at, -SECOND);
     world.seen.last_activity = world.seen.now;
@@ -513,12 +516,35 @@ static void test_a_lost_answer_is_sent_again(void **state)
 {
     (void)state;
     struct world world = given_asleep();
-    world.services[API].written = world.services[API].write_uncertain = true;
-    world.services[API].reported_count = 1;
+    struct policy_service *api = &world.services[API];
+    put_to_sleep(api, mono_add(world.seen.now_mono, -20 * SECOND));
+    api->write_uncertain = true;
+    api->reported_count = 1;
+    api->reported_at = mono_add(world.seen.now_mono, -SECOND);
     world.seen.last_activity = world.seen.now;
     struct policy_decision decision = decide(&world);
 
-    assert_int_equal(policy_update(&world.services[API], &decision, world.seen.now_mono), 2);
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), 2);
+}
+
+/* For hours no answer to any UpdateService; then somebody has had enough, and scales it up by hand. */
+static void test_a_count_somebody_gives_while_answers_are_lost_is_left_alone(void **state)
+{
+    (void)state;
+    struct world world = given_asleep();
+    struct policy_service *api = &world.services[API];
+    put_to_sleep(api, mono_add(world.seen.now_mono, -180 * MINUTE));
+    api->written_count = 2;
+    api->written_at = mono_add(world.seen.now_mono, -5 * SECOND);
+    api->write_uncertain = true;
+    api->reported_count = 0;
+    api->reported_at = mono_add(world.seen.now_mono, -30 * SECOND);
+    world.seen.last_activity = world.seen.now;
+    struct policy_decision decision = decide(&world);
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), 2);
+
+    api->reported_count = 1;
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), POLICY_LEAVE);
 }
 
 static void test_a_wake_that_was_undone_is_sent_again(void **state)
@@ -543,7 +569,7 @@ static void test_a_service_seen_up_since_its_wake_needs_nothing_while_it_is_miss
     struct world world = given_asleep();
     struct policy_service *api = &world.services[API];
     world.seen.last_activity = world.seen.now;
-    api->written = true;
+    put_to_sleep(api, mono_add(world.seen.now_mono, -600 * SECOND));
     api->written_count = 2;
     api->written_at = mono_add(world.seen.now_mono, -300 * SECOND);
     api->reported_count = 4; /* somebody's, since */
@@ -552,8 +578,8 @@ static void test_a_service_seen_up_since_its_wake_needs_nothing_while_it_is_miss
     struct policy_decision decision = decide(&world);
     assert_int_equal(policy_update(api, &decision, world.seen.now_mono), POLICY_LEAVE);
 
-    api->reported_at = mono_add(api->written_at, -SECOND); /* seen up before it was put to sleep */
-    api->written_count = 0;
+    put_to_sleep(api, mono_add(world.seen.now_mono, -100 * SECOND));
+    api->reported_at = mono_add(api->written_at, -SECOND); /* from before */
     assert_int_equal(policy_update(api, &decision, world.seen.now_mono), 2);
 
     api->reported_at = mono_add(api->written_at, SECOND);
@@ -912,6 +938,7 @@ int main(void)
         cmocka_unit_test(test_a_stale_read_does_not_swallow_a_wake),
         cmocka_unit_test(test_a_read_from_before_the_sleep_does_not_swallow_a_wake),
         cmocka_unit_test(test_a_lost_answer_is_sent_again),
+        cmocka_unit_test(test_a_count_somebody_gives_while_answers_are_lost_is_left_alone),
         cmocka_unit_test(test_a_wake_that_was_undone_is_sent_again),
         cmocka_unit_test(test_a_service_seen_up_since_its_wake_needs_nothing_while_it_is_missing),
         cmocka_unit_test(test_a_lost_answer_is_settled_by_a_read_as_soon_as_one_can),
