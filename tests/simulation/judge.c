@@ -215,7 +215,7 @@ void judge_after_call(struct judge *judge, const struct world_call *call)
     judge_count_request(judge, call);
     judge_take_answer(judge, call);
     if (strcmp(call->operation, "UpdateService") == 0 && call->status == 200 &&
-        read_update(judge, call, &environment, &service, &desired))
+        *call->code == '\0' && read_update(judge, call, &environment, &service, &desired))
         judge_record_update(judge, environment, service, desired, call->now);
 }
 

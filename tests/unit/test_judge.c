@@ -216,14 +216,14 @@ static struct json_object *json(const char *text)
 }
 
 /* An answer that arrives whole, latency_ms later, unless it is spoilt. */
-static void call(const char *operation, const char *parameters, int status, const char *result,
-                 bool is_intact, int64_t latency_ms)
+static void call_refused(const char *operation, const char *parameters, int status,
+                         const char *code, const char *result, bool is_intact, int64_t latency_ms)
 {
     struct world_call call = {.now = now,
                               .operation = operation,
                               .parameters = json(parameters),
                               .status = status,
-                              .code = "",
+                              .code = code,
                               .result = json(result),
                               .is_intact = is_intact,
                               .latency_ms = latency_ms};
@@ -231,6 +231,12 @@ static void call(const char *operation, const char *parameters, int status, cons
     judge_after_call(simulation.judge, &call);
     json_object_put(call.parameters);
     json_object_put(call.result);
+}
+
+static void call(const char *operation, const char *parameters, int status, const char *result,
+                 bool is_intact, int64_t latency_ms)
+{
+    call_refused(operation, parameters, status, "", result, is_intact, latency_ms);
 }
 
 static void describes_showing(int gateway_running, int api, int worker)
@@ -752,6 +758,21 @@ static void test_s5_a_count_from_an_earlier_sleep(void **state)
     expect_violation("S5", "had 5 before");
 }
 
+static void test_s5_a_refusal_with_status_200_gives_nothing_back(void **state)
+{
+    (void)state;
+    sleeps();
+    struct judge_service *worker =
+        judge_service_of(judge_environment_of(simulation.judge, &environment), &services[WORKER]);
+    assert_true(worker->is_owed);
+    call_refused("UpdateService",
+                 "{\"cluster\":\"staging\",\"service\":\"worker\",\"desiredCount\":3}", 200,
+                 "AccessDeniedException", "{}", false, 0);
+    assert_true(worker->is_owed);
+    wakes(2, 3);
+    assert_false(worker->is_owed);
+}
+
 static void test_s5_what_somebody_gave_a_sleeping_service(void **state)
 {
     (void)state;
@@ -1263,6 +1284,7 @@ int main(void)
         STORY(test_s5_the_recorded_count_in_place_of_the_configured_one),
         STORY(test_s5_not_when_somebody_scales_within_a_minute_of_the_sleep),
         STORY(test_s5_a_count_from_an_earlier_sleep),
+        STORY(test_s5_a_refusal_with_status_200_gives_nothing_back),
         STORY(test_s5_what_somebody_gave_a_sleeping_service),
         STORY(test_s5_not_what_nobody_could_have_shown),
         STORY(test_s6_a_secret_in_a_log_record),
