@@ -545,7 +545,7 @@ class Systemd:
 class Authority:
     """A certificate authority of our own, and a certificate for 127.0.0.1 from it."""
 
-    def __init__(self, directory, name="ca"):
+    def __init__(self, directory, name="ca", names=("IP:127.0.0.1",)):
         self._directory = pathlib.Path(directory)
         self.ca = self._directory / f"{name}.pem"
         self.certificate = self._directory / f"{name}-server.pem"
@@ -553,7 +553,7 @@ class Authority:
         ca_key = self._directory / f"{name}.key"
         request = self._directory / f"{name}-server.csr"
         extensions = self._directory / f"{name}.ext"
-        extensions.write_text("subjectAltName=IP:127.0.0.1\n")
+        extensions.write_text(f"subjectAltName={','.join(names)}\n")
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         self._openssl("req", "-x509", *new_key, "-keyout", ca_key, "-out", self.ca, "-days", "2",
                       "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")

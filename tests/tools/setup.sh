@@ -8,6 +8,8 @@ PACKAGES_check="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev v
     mandoc python3-venv python3-pip"
 PACKAGES_fuzz="libcmocka-dev clang libclang-rt-14-dev afl++"
 PACKAGES_analyze="clang clang-tools cppcheck"
+PACKAGES_packages="debhelper dpkg-dev fakeroot lintian git"
+PACKAGES_host="debootstrap systemd-container iproute2 openssl util-linux"
 
 # setup_packages GROUP...: by apt-get, if any package of these groups is missing.
 setup_packages() {
