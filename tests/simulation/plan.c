@@ -201,25 +201,28 @@ static int draw_day(struct plan *plan, struct chance *chance, size_t i, enum hab
 {
     int64_t begin_ms = day * MS_PER_DAY;
     int64_t hour = MS_PER_HOUR;
+    /* Drawn one after the other: C leaves open in which order arguments are. */
+    int64_t gap_ms, length_ms;
     int r = 0;
 
     switch (habit) {
     case HABIT_OFFICE:
         if (day % 7 >= 5) /* the start is a Monday */
             return 0;
-        return add_traffic(plan, chance, i, TRAFFIC_USE,
-                           begin_ms + chance_between(chance, 6 * hour, 10 * hour),
-                           chance_between(chance, hour, 10 * hour),
-                           chance_scale(chance, 2 * MS_PER_MINUTE, 3 * hour));
+        gap_ms = chance_scale(chance, 2 * MS_PER_MINUTE, 3 * hour);
+        length_ms = chance_between(chance, hour, 10 * hour);
+        begin_ms += chance_between(chance, 6 * hour, 10 * hour);
+        return add_traffic(plan, chance, i, TRAFFIC_USE, begin_ms, length_ms, gap_ms);
     case HABIT_BURSTS:
     case HABIT_RARE: {
         int64_t n =
             habit == HABIT_RARE ? chance_between(chance, 0, 1) : chance_between(chance, 1, 5);
-        for (; n > 0 && r == 0; n--)
+        for (; n > 0 && r == 0; n--) {
+            gap_ms = chance_scale(chance, 10 * MS_PER_SECOND, hour);
+            length_ms = chance_scale(chance, MS_PER_SECOND, 2 * hour);
             r = add_traffic(plan, chance, i, TRAFFIC_USE,
-                            begin_ms + chance_between(chance, 0, MS_PER_DAY),
-                            chance_scale(chance, MS_PER_SECOND, 2 * hour),
-                            chance_scale(chance, 10 * MS_PER_SECOND, hour));
+                            begin_ms + chance_between(chance, 0, MS_PER_DAY), length_ms, gap_ms);
+        }
         return r;
     }
     case HABIT_BUSY:

@@ -465,6 +465,13 @@ static int make_scenario(const struct plan *plan, struct json_object **ret)
 {
     struct chance chance = {plan->seed ^ 0x5ce7a510};
     bool pages_are_small = chance_one_in(&chance, 3), reads_are_stale = chance_one_in(&chance, 3);
+    /* One after the other: C leaves open in which order arguments are drawn. */
+    int64_t container_session_s = chance_scale(&chance, 900, 21600);
+    int64_t instance_session_s = chance_scale(&chance, 900, 21600);
+    int64_t query_running_ms = chance_scale(&chance, 200, 8000);
+    int64_t stale_ms = reads_are_stale ? chance_scale(&chance, 1000, 58000) : 0;
+    int64_t page_events = pages_are_small ? chance_scale(&chance, 1, 64) : 10000;
+    int service_events = (int)chance_below(&chance, 3);
     _cleanup_free_ char *text = NULL;
     int r = asprintf(
         &text,
@@ -480,11 +487,9 @@ static int make_scenario(const struct plan *plan, struct json_object **ret)
         "\"container\":{\"path\":\"" CONTAINER_PATH "\",\"authorization_token\":\"" CONTAINER_TOKEN
         "\",\"role\":\"bastion\",\"session_s\":%lld}}",
         (unsigned long long)plan->seed % 1000000007, plan->verifies_signatures ? "true" : "false",
-        (long long)plan->latency_ms, (int)chance_below(&chance, 3),
-        (long long)(pages_are_small ? chance_scale(&chance, 1, 64) : 10000),
-        (long long)(reads_are_stale ? chance_scale(&chance, 1000, 58000) : 0),
-        (long long)chance_scale(&chance, 200, 8000), plan->throttles ? "aws" : "none",
-        (long long)chance_scale(&chance, 900, 21600), (long long)chance_scale(&chance, 900, 21600));
+        (long long)plan->latency_ms, service_events, (long long)page_events, (long long)stale_ms,
+        (long long)query_running_ms, plan->throttles ? "aws" : "none",
+        (long long)instance_session_s, (long long)container_session_s);
     if (r < 0)
         return -ENOMEM;
     *ret = json_tokener_parse(text);

@@ -91,7 +91,8 @@ MAKE_OPTIONS="SANITIZE=address,undefined"
 units "unit tests, ASan and UBSan" build/asan
 step "build with ASan and UBSan" make -s -j"$jobs" $MAKE_OPTIONS BUILD=build/asan all build/asan/simulate
 MAKE_OPTIONS=""
-step "build with clang" make -s -j"$jobs" CC=clang BUILD=build/clang all unit-tests
+step "build with clang" make -s -j"$jobs" CC=clang BUILD=build/clang all unit-tests \
+    build/clang/simulate
 
 step "SigV4: public vectors" \
     "$python" tests/compat/test_sigv4_suite.py --program build/sigv4 --cache .cache
@@ -115,9 +116,7 @@ start "torture" tests/torture/check.sh build
 collect
 start "daemon, end to end, ASan and UBSan" \
     "$python" tests/e2e/run.py --build build/asan
-# Without a seed that nobody has seen: the judge still raises a false alarm in one world of a hundred
-# or so, and a check that fails now and then is no check. `./run simulate` looks for those.
-step "simulation" env SIMULATION_FRESH=no tests/simulation/check.sh build build/asan
+step "simulation" tests/simulation/check.sh build build/asan build/clang
 collect
 step "simulation: a mistake in the daemon is found" tests/simulation/mutants/run.sh --short
 step "fuzzing, from the corpora" tests/fuzz/check.sh
