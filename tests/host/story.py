@@ -99,6 +99,13 @@ class HostStory(Story):
         self.machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", text)
         self.machine.systemctl("daemon-reload", "--quiet")
 
+    def teach_the_name(self):
+        """From now on AWS_NAME is the address of the simulated AWS."""
+        hosts = self.machine.root / "etc/hosts"
+        before = hosts.read_text() if hosts.exists() else ""
+        self.addCleanup(self.machine.write, "/etc/hosts", before)
+        self.machine.write("/etc/hosts", f"{before}127.0.0.1 {AWS_NAME}\n")
+
     def start_service(self):
         """What somebody does who has edited the configuration."""
         self.machine.systemctl("start")
@@ -152,6 +159,10 @@ class HostStory(Story):
     def assert_whole_job(self):
         self.fall_asleep()
         self.wake_up()
+
+    def assert_never_restarted(self):
+        self.assertEqual("active", self.machine.state)
+        self.assertEqual("0", self.machine.show("NRestarts"))
 
     def status_of_process(self, name):
         """A line of /proc/PID/status."""

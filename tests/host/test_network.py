@@ -113,10 +113,7 @@ class Boot(BootStory):
         self.boot()
         self.assert_active_and_in_trouble()
         self.assert_nothing_sleeps()
-        hosts = self.machine.root / "etc/hosts"
-        before = hosts.read_text() if hosts.exists() else ""
-        self.addCleanup(self.machine.write, "/etc/hosts", before)
-        self.machine.write("/etc/hosts", f"{before}127.0.0.1 {AWS_NAME}\n")
+        self.teach_the_name()
         self.assert_whole_job()
 
     def test_aws_is_not_to_be_reached_yet(self):

@@ -9,7 +9,7 @@ import threading
 
 from harness import ASLEEP, AWAKE, CLUSTER, LOG_GROUP, eventually, services, world
 from machine import UNIT
-from story import HostStory, figure
+from story import AWS_NAME, HostStory, figure
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 AUDIT_IDS = dict(re.findall(r'#define AUDIT_ID_(\w+) "([0-9a-f]{32})"',
@@ -109,7 +109,7 @@ class Started(HostStory):
         self.wait_for_message("Watchdog timeout")
         eventually(lambda: self.machine.main_pid not in (0, before) and
                    self.machine.state == "active", "it is started again")
-        self.assertEqual([], list((self.machine.root / "var/lib").rglob("core*")))
+        self.wait_for_message("code=killed, status=6/ABRT")  # and not code=dumped
         self.wake_up()
 
     def test_a_stop_in_the_middle_of_a_query(self):
@@ -292,6 +292,56 @@ class Protected(HostStory):
             figure(f"{name} inside the unit, one environment, KiB", size)
         figure("threads", self.status_of_process("Threads"))
         self.assertLess(sizes["Rss"], 64 * 1024, "MemoryMax= is room enough")
+
+    def test_the_system_calls_that_it_makes_are_those_that_it_may_make(self):
+        """A call beyond SystemCallFilter= is an error in real life; here it is the end."""
+        self.start_sim()
+        port = self.sim.https_url.rpartition(":")[2]
+        self.teach_the_name()
+        self.write_config(daemon={"endpoint_url": f"https://{AWS_NAME}:{port}"})
+        self.write_drop_in("[Service]\nSystemCallErrorNumber=kill\n")
+        self.start_service()
+        self.fall_asleep()
+        self.write_config(daemon={"endpoint_url": f"https://nobody.{AWS_NAME}:{port}"})
+        self.machine.systemctl("reload")
+        self.wait_for_message(f"Could not resolve host: nobody.{AWS_NAME}")
+        self.write_config()
+        self.machine.systemctl("reload")
+        self.wake_up()
+        self.assert_never_restarted()
+        self.machine.systemctl("stop")
+        self.assertEqual("success", self.machine.show("Result"))
+
+    def test_a_call_beyond_the_filter_would_have_been_the_end(self):
+        """So the story before this one can fail."""
+        self.start_sim()
+        self.write_config()
+        self.write_drop_in("[Service]\nSystemCallErrorNumber=kill\nSystemCallFilter=~flock\n")
+        self.machine.systemctl("start", check=False)
+        self.wait_for_message(re.compile("code=(killed|dumped), status=31/SYS"))
+
+    def test_what_it_never_calls_is_refused(self):
+        allowed = set(self.machine.show("SystemCallFilter").split())
+        self.assertLess(100, len(allowed), "these are the allowed ones")
+        for call in ("chown", "setuid", "ptrace", "mount", "bpf", "keyctl", "shmget", "io_setup",
+                     "unshare", "setns", "mlock", "sched_setscheduler", "userfaultfd", "execveat",
+                     "process_vm_readv", "perf_event_open", "init_module", "reboot"):
+            with self.subTest(call=call):
+                self.assertNotIn(call, allowed)
+        figure("system calls that it may make", len(allowed))
+
+    def test_the_recipe_for_ip_addresses(self):
+        """The drop-in that the README shows; here, with AWS on loopback."""
+        recipe = re.search(r"```ini\n(\[Service\]\nIPAddressDeny=any\n.*?)```",
+                           (SOURCE / "README.md").read_text(), re.DOTALL)[1]
+        self.start_sim()
+        self.write_config()
+        self.write_drop_in(recipe)
+        self.assertEqual({"::/0", "0.0.0.0/0"}, set(self.machine.show("IPAddressDeny").split()))
+        for address in ("127.0.0.0/8", "169.254.169.254/32"):
+            self.assertIn(address, self.machine.show("IPAddressAllow"))
+        self.start_service()
+        self.assert_whole_job()
 
     def test_the_time_to_ready(self):
         self.start()
