@@ -257,7 +257,12 @@ static void forget_what_is_gone(const struct judge *judge, struct judge_environm
     struct wall now = simulation_now(judge->simulation);
     struct judge_activity left;
     int64_t from_ms = now.ms - environment->world->rules.window_ms;
+    size_t n = 0;
 
+    for (size_t i = 0; i < environment->n_coming; i++)
+        if (environment->coming[i].group->group)
+            environment->coming[n++] = environment->coming[i];
+    environment->n_coming = n;
     if (made->is_made && !made->is_removal && !made->is_adoption &&
         judge_find_activity(judge, environment, from_ms, now, &left, 1) == 0)
         made->is_made = false;

@@ -309,7 +309,10 @@ static void take_event(struct judge *judge, const struct judge_group *group,
             environment->coming_allocated = size;
         }
         environment->coming[environment->n_coming++] = (struct judge_activity){
-            .timestamp = {event->timestamp_ms}, .visible = {event->ingestion_ms}};
+            .timestamp = {event->timestamp_ms},
+            .visible = {event->ingestion_ms},
+            .group = group,
+        };
     }
 }
 

@@ -881,6 +881,25 @@ static void test_l1_not_what_has_left_the_window(void **state)
     expect_no_violation();
 }
 
+static void test_l1_not_what_went_with_its_log_group_before_it_could_be_read(void **state)
+{
+    struct world_act removed = {.kind = WORLD_LOG_GROUP_REMOVED};
+    struct world_act made = {.kind = WORLD_LOG_GROUP_MADE};
+    struct sim_log_group *group;
+    (void)state;
+
+    sleeps();
+    pass(2 * HOUR);
+    activity(0, 2 * SECOND);
+    judge_before_act(simulation.judge, &removed);
+    assert_int_equal(sim_log_group_remove(simulation.sim, LOG), 0);
+    judge_after_act(simulation.judge, &removed);
+    assert_int_equal(sim_log_group_add(simulation.sim, LOG, false, now, &group), 0);
+    judge_after_act(simulation.judge, &made);
+    pass(2 * HOUR);
+    expect_no_violation();
+}
+
 static void test_l1_not_what_went_with_its_log_group(void **state)
 {
     struct world_act act = {.kind = WORLD_LOG_GROUP_REMOVED};
@@ -1295,6 +1314,7 @@ int main(void)
         STORY(test_l1_half_a_wake),
         STORY(test_l1_late_activity_has_until_the_next_check),
         STORY(test_l1_not_what_has_left_the_window),
+        STORY(test_l1_not_what_went_with_its_log_group_before_it_could_be_read),
         STORY(test_l1_not_what_went_with_its_log_group),
         STORY(test_l1_not_while_there_is_trouble),
         STORY(test_l1_somebody_scales_one_up),
