@@ -240,7 +240,7 @@ static void give_memory_back(void)
 {
     if (!mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_SIZE) ||
         !mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK_SIZE))
-        log_warning("cannot have memory given back to the system");
+        log_debug("this allocator does not take advice on what to give back to the system");
 }
 
 static int open_state(struct daemon *daemon, const char *directory)
