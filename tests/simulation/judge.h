@@ -131,7 +131,7 @@ struct judge_demand {
     bool is_made;
     struct wall since;     /* when it could first be known */
     struct wall due;       /* if all is well */
-    struct wall void_from; /* if it cannot be met before, it is none: the window has passed */
+    struct wall timestamp; /* of the activity; SIM_FOREVER: of none, so that no window passes */
     int64_t allowed_ms;    /* from since to due */
     bool is_removal;
     bool is_adoption;

@@ -56,6 +56,15 @@ static bool has_its_log_groups(const struct judge_environment *environment)
     return true;
 }
 
+/* If a demand cannot be met before, it is none: the window has passed, which by now may be another. */
+static struct wall void_from(const struct judge_environment *environment,
+                             const struct judge_demand *demand)
+{
+    return demand->timestamp.ms == SIM_FOREVER.ms
+               ? SIM_FOREVER
+               : wall_add(demand->timestamp, environment->world->rules.window_ms - JUDGE_CLOCK_MS);
+}
+
 /* --- demands ---------------------------------------------------------------------------------------- */
 
 static void demand(struct judge_environment *environment, const struct judge_demand *demand)
@@ -78,11 +87,11 @@ void judge_demand_wake(struct judge *judge, struct judge_environment *environmen
         .is_made = true,
         .since = since,
         .due = wall_add(since, allowed_ms),
-        .void_from = wall_add(activity.timestamp, rules->window_ms - JUDGE_CLOCK_MS),
+        .timestamp = activity.timestamp,
         .allowed_ms = allowed_ms,
         .what = is_late ? "late activity" : "activity",
     };
-    if (made.due.ms < made.void_from.ms)
+    if (made.due.ms < void_from(environment, &made).ms)
         demand(environment, &made);
 }
 
@@ -121,7 +130,7 @@ void judge_demand_adoption(struct judge *judge, struct judge_environment *enviro
     demand(environment, &(struct judge_demand){.is_made = true,
                                                .since = since,
                                                .due = wall_add(since, allowed_ms),
-                                               .void_from = SIM_FOREVER,
+                                               .timestamp = SIM_FOREVER,
                                                .allowed_ms = allowed_ms,
                                                .is_adoption = true,
                                                .what = "somebody's scaling up"});
@@ -138,7 +147,7 @@ void judge_demand_release(struct judge *judge, struct judge_environment *environ
     environment->demand = (struct judge_demand){.is_made = true,
                                                 .since = now,
                                                 .due = wall_add(now, allowed_ms),
-                                                .void_from = SIM_FOREVER,
+                                                .timestamp = SIM_FOREVER,
                                                 .allowed_ms = allowed_ms,
                                                 .is_removal = true,
                                                 .what = "removal"};
@@ -170,7 +179,7 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
     bool is_in_calm = recovered.ms <= made->since.ms;
     struct wall due =
         is_in_calm ? made->due : wall_add(judge_later(recovered, made->since), made->allowed_ms);
-    if (due.ms >= made->void_from.ms) {
+    if (due.ms >= void_from(environment, made).ms) {
         made->is_made = false;
         return;
     }

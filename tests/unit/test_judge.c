@@ -881,6 +881,21 @@ static void test_l1_not_what_has_left_the_window(void **state)
     expect_no_violation();
 }
 
+static void test_l3_not_what_a_shorter_window_has_left_behind(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    environment.rules.window_ms = 5 * HOUR;
+    simulation.calm_since = SIM_FOREVER;
+    activity(0, 2 * SECOND);
+    pass(2 * HOUR);
+    environment.rules.window_ms = HOUR;
+    simulation.calm_since = now;
+    pass(HOUR);
+    expect_no_violation();
+}
+
 static void test_l1_not_what_went_with_its_log_group_before_it_could_be_read(void **state)
 {
     struct world_act removed = {.kind = WORLD_LOG_GROUP_REMOVED};
@@ -1314,6 +1329,7 @@ int main(void)
         STORY(test_l1_half_a_wake),
         STORY(test_l1_late_activity_has_until_the_next_check),
         STORY(test_l1_not_what_has_left_the_window),
+        STORY(test_l3_not_what_a_shorter_window_has_left_behind),
         STORY(test_l1_not_what_went_with_its_log_group_before_it_could_be_read),
         STORY(test_l1_not_what_went_with_its_log_group),
         STORY(test_l1_not_while_there_is_trouble),
