@@ -388,17 +388,14 @@ static void carry_over(struct environment *environment, const struct config_envi
     for (size_t i = 0; i < n_services(environment); i++) {
         struct policy_service *service = &environment->services[i];
         int configured_count = service->configured_count;
-        bool is_new = true;
+        size_t j = environment_find_service(old_config, environment->config->services[i].name);
 
-        for (size_t j = 0; j < old_config->n_services; j++) {
-            if (strcmp(old_config->services[j].name, environment->config->services[i].name) != 0)
-                continue;
-            *service = old_services[j];
-            service->configured_count = configured_count;
-            is_new = false;
-        }
-        if (is_new)
+        if (j == old_config->n_services) {
             environment_load_service(environment, i);
+            continue;
+        }
+        *service = old_services[j];
+        service->configured_count = configured_count;
     }
     environment_tell_left_out(environment, old_config);
 }
@@ -429,9 +426,8 @@ void environment_reconfigure(struct environment *environment)
         if (!old.updates[i].call)
             continue;
         ecs_call_cancel(TAKE(old.updates[i].call));
-        old.services[i].written_at = loop_mono(environment->context->loop);
-        if (old.updates[i].desired == 0)
-            old.services[i].zeroed_at = old.services[i].written_at;
+        environment_mark_written(&old.services[i], old.updates[i].desired,
+                                 loop_mono(environment->context->loop));
     }
     put_in(environment, &environment->prepared);
     environment->prepared = (struct parts){0};

@@ -86,6 +86,8 @@ void environment_drop(struct environment *environment);
 bool environment_is_owed(const struct environment *environment);
 /* An earlier save failed: again. */
 void environment_retry_save(struct environment *environment);
+/* Its index in the configuration; n_services if it is not there. */
+size_t environment_find_service(const struct config_environment *config, const char *service);
 /* Takes over what an earlier run left. */
 void environment_load(struct environment *environment);
 /* Takes over what is recorded of a service that a reload has added: it may be one that was taken out
@@ -113,7 +115,10 @@ const char *environment_counts_text(const struct environment *environment, enum 
 struct audit_facts environment_facts(const struct environment *environment,
                                      const struct policy_decision *decision);
 
-/* environment_update.c: sends what policy_update() says, unless it is under way. Returns whether all
+/* environment_update.c: UpdateService may have set the service to `desired` as late as at that moment. */
+void environment_mark_written(struct policy_service *service, int desired, struct mono at);
+
+/* Sends what policy_update() says, unless it is under way. Returns whether all
  * of it could be sent. */
 bool environment_send_updates(struct environment *environment,
                               const struct policy_decision *decision);

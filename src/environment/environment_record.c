@@ -20,12 +20,18 @@ static const struct state_environment *recorded(const struct environment *enviro
                       environment->config->cluster);
 }
 
+size_t environment_find_service(const struct config_environment *config, const char *service)
+{
+    size_t i = 0;
+
+    while (i < config->n_services && strcmp(config->services[i].name, service) != 0)
+        i++;
+    return i;
+}
+
 static bool has_service(const struct config_environment *config, const char *service)
 {
-    for (size_t i = 0; i < config->n_services; i++)
-        if (strcmp(config->services[i].name, service) == 0)
-            return true;
-    return false;
+    return environment_find_service(config, service) < config->n_services;
 }
 
 /*
@@ -147,18 +153,16 @@ void environment_retry_save(struct environment *environment)
 static void load_service(struct environment *environment, const struct state_service *from,
                          bool distrust)
 {
-    for (size_t i = 0; i < environment->config->n_services; i++) {
-        struct policy_service *service = &environment->services[i];
+    size_t i = environment_find_service(environment->config, from->name);
+    if (i == environment->config->n_services)
+        return;
 
-        if (strcmp(environment->config->services[i].name, from->name) != 0)
-            continue;
-        service->recorded_count = from->recorded_count;
-        service->slept = from->slept;
-        if (distrust) {
-            service->written = service->write_uncertain = true;
-            service->written_at = environment->observation.now_mono;
-            service->zeroed_at = environment->observation.now_mono;
-        }
+    struct policy_service *service = &environment->services[i];
+    service->recorded_count = from->recorded_count;
+    service->slept = from->slept;
+    if (distrust) {
+        service->written = service->write_uncertain = true;
+        environment_mark_written(service, 0, environment->observation.now_mono);
     }
 }
 

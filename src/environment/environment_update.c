@@ -18,6 +18,13 @@ void environment_service_arn(const struct environment *environment, const char *
     snprintf(arn, size, "arn:aws:ecs:*:*:service/%s/%s", name ? name + 1 : cluster, service);
 }
 
+void environment_mark_written(struct policy_service *service, int desired, struct mono at)
+{
+    service->written_at = at;
+    if (desired == 0)
+        service->zeroed_at = at;
+}
+
 static void update_ended(struct update *update, int desired_count)
 {
     struct environment *environment = update->environment;
@@ -25,9 +32,7 @@ static void update_ended(struct update *update, int desired_count)
 
     service->write_uncertain = false;
     service->written_count = desired_count;
-    service->written_at = loop_mono(environment->context->loop);
-    if (update->desired == 0)
-        service->zeroed_at = service->written_at;
+    environment_mark_written(service, update->desired, loop_mono(environment->context->loop));
     service->not_before = MONO_NEVER;
     if (environment->observation.wanted == POLICY_ASLEEP && desired_count == 0)
         service->slept = true;
@@ -56,13 +61,10 @@ static void update_failed(struct update *update, const struct aws_error *error)
     struct mono now = loop_mono(environment->context->loop);
 
     /* An answer that says no, be it for haste, means that nothing was done; no answer means nothing. */
-    if (error->in_doubt) {
-        service->written_at = now;
-        if (update->desired == 0)
-            service->zeroed_at = now;
-    } else {
+    if (error->in_doubt)
+        environment_mark_written(service, update->desired, now);
+    else
         take_back(update);
-    }
     service->not_before = mono_add(now, refused ? POLICY_SLOW_RETRY_MS : UPDATE_RETRY_MS);
     environment_service_arn(environment, name, resource, sizeof(resource));
     trouble_begin(&environment->trouble, TROUBLE_UPDATE, environment->config, name,
@@ -101,18 +103,15 @@ static bool start_update(struct environment *environment, size_t index, int desi
     struct mono now = environment->observation.now_mono;
 
     if (update->call) {
-        ecs_call_cancel(TAKE(update->call)); /* of the other direction: the newer wish wins */
-        service->written_at = now;           /* and it may have been heard until now */
-        if (update->desired == 0)
-            service->zeroed_at = now;
+        /* Of the other direction: the newer wish wins, and that one may have been heard until now. */
+        ecs_call_cancel(TAKE(update->call));
+        environment_mark_written(service, update->desired, now);
     }
     update->before = *service;
     update->previous = policy_effective_count(service, now);
     update->desired = desired;
     service->written = true;
-    service->written_at = now;
-    if (desired == 0)
-        service->zeroed_at = now;
+    environment_mark_written(service, desired, now);
     if (environment->context->dry_run) {
         audit_update(environment->config, name, update->previous, desired, true);
         service->write_pretended = true;
