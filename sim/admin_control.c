@@ -347,6 +347,9 @@ int admin_get_operations(struct admin_call *call)
     int r = add_operations(call, "logs", SIM_LOGS_OPERATIONS, SIM_N_LOGS_OPERATIONS);
     if (r == 0)
         r = add_operations(call, "ecs", SIM_ECS_OPERATIONS, SIM_N_ECS_OPERATIONS);
+    if (r == 0)
+        r = add_operations(call, "application-autoscaling", SIM_SCALING_OPERATIONS,
+                           SIM_N_SCALING_OPERATIONS);
     return r == 0 ? add_operations(call, "sts", sts, ARRAY_LENGTH(sts)) : r;
 }
 

@@ -14,13 +14,6 @@ static const char *status_name(enum sim_service_status status)
     return names[status];
 }
 
-static void task_definition_arn(const struct sim *sim, const struct sim_service *service,
-                                char *buffer)
-{
-    snprintf(buffer, SIM_ARN_MAX, "arn:aws:ecs:%s:%s:task-definition/%.255s:1", sim->region,
-             sim->account, service->name);
-}
-
 struct deployment_counts {
     const char *status;
     int64_t desired, running, pending;
@@ -33,7 +26,7 @@ static int add_deployment(const struct sim *sim, const struct sim_service *servi
     char id[64], arn[SIM_ARN_MAX];
     bool done = deployment->done_ms <= shown_ms;
     snprintf(id, sizeof(id), "ecs-svc/%019llu", (unsigned long long)deployment->number);
-    task_definition_arn(sim, service, arn);
+    ecs_task_definition_arn(sim, service, arn);
     struct json_object *object = json_object_new_object();
     int r = sim_json_append(array, object);
     if (r == 0)
@@ -136,7 +129,7 @@ static int add_names(const struct sim *sim, const struct sim_service *service,
     ecs_cluster_arn(sim, service->cluster, arn);
     if (r == 0)
         r = sim_json_add_string(object, "clusterArn", arn);
-    task_definition_arn(sim, service, arn);
+    ecs_task_definition_arn(sim, service, arn);
     if (r == 0)
         r = sim_json_add_string(object, "taskDefinition", arn);
     if (r == 0)

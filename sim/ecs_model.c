@@ -542,6 +542,11 @@ void ecs_tag_remove(struct ecs_tag *tags, size_t *n_tags, const char *key)
     }
 }
 
+void sim_service_set_scaling(struct sim_service *service, const struct sim_scaling *scaling)
+{
+    service->scaling = *scaling;
+}
+
 int sim_service_set_tag(struct sim_service *service, const char *key, const char *value)
 {
     return ecs_tag_set(service->tags, &service->n_tags, key, value);

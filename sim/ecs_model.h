@@ -68,6 +68,7 @@ struct sim_service {
     int64_t retired_task_ms; /* of tasks no longer kept */
 
     struct ecs_deployment deployment, previous;
+    struct sim_scaling scaling;
     struct ecs_tag tags[ECS_TAGS_MAX];
     size_t n_tags;
     struct ecs_event events[ECS_EVENTS_MAX]; /* oldest first */
@@ -103,6 +104,15 @@ void ecs_tag_remove(struct ecs_tag *tags, size_t *n_tags, const char *key);
 
 void ecs_cluster_arn(const struct sim *sim, const struct sim_cluster *cluster, char *buffer);
 void ecs_service_arn(const struct sim *sim, const struct sim_service *service, char *buffer);
+
+/* ecs_task_definition.c: the one that the service has. */
+void ecs_task_definition_arn(const struct sim *sim, const struct sim_service *service,
+                             char *buffer);
+bool ecs_task_definition_is_of(const struct sim *sim, const struct sim_service *service,
+                               const char *name_or_arn);
+const struct sim_service *ecs_task_definition_find(const struct sim *sim, const char *name_or_arn);
+int ecs_task_definition_to_json(const struct sim *sim, const struct sim_service *service,
+                                struct json_object *object);
 
 /* ecs_describe.c: as the API shows it. */
 int ecs_service_to_json(const struct sim *sim, const struct sim_service *service, int64_t shown_ms,

@@ -185,7 +185,11 @@ static int update_service(struct sim *sim, struct sim_call *call)
     struct ecs_view view;
     int64_t desired = -1;
     bool roll_out = false;
-    int r = sim_parameter_integer(call, "desiredCount", SIM_OPTIONAL, 0, DESIRED_MAX, &desired);
+    const char *definition = NULL;
+    int r =
+        sim_parameter_string(call, "taskDefinition", SIM_OPTIONAL, 1, NAME_MAX_BYTES, &definition);
+    if (r == 0)
+        r = sim_parameter_integer(call, "desiredCount", SIM_OPTIONAL, 0, DESIRED_MAX, &desired);
     if (r == 0)
         r = sim_parameter_bool(call, "forceNewDeployment", &roll_out);
     if (r == 0)
@@ -195,6 +199,8 @@ static int update_service(struct sim *sim, struct sim_call *call)
     ecs_view_at(service, call->now.ms, &view);
     if (view.status != SIM_ACTIVE)
         return sim_refuse(call, "ServiceNotActiveException", "Service was not ACTIVE.");
+    if (definition && !ecs_task_definition_is_of(sim, service, definition))
+        return sim_refuse(call, "ClientException", "TaskDefinition not found.");
     if (roll_out && strcmp(service->controller, "ECS") != 0)
         return sim_refuse(call, "InvalidParameterException",
                           "Cannot force a new deployment on services with a %s deployment "
@@ -406,6 +412,27 @@ static int describe_clusters(struct sim *sim, struct sim_call *call)
     return r;
 }
 
+static int describe_task_definition(struct sim *sim, struct sim_call *call)
+{
+    const char *name = NULL;
+    bool with_tags = false;
+    struct json_object *object;
+    int r = sim_parameter_string(call, "taskDefinition", SIM_REQUIRED, 1, NAME_MAX_BYTES, &name);
+    if (r == 0)
+        r = read_include(call, &with_tags);
+    if (r != 0)
+        return r;
+    const struct sim_service *service = ecs_task_definition_find(sim, name);
+    if (!service)
+        return sim_refuse(call, "ClientException", "Unable to describe task definition.");
+    r = new_result(call);
+    if (r == 0)
+        r = add_member(call, "taskDefinition", json_object_new_object(), &object);
+    if (r == 0)
+        r = ecs_task_definition_to_json(sim, service, object);
+    return r == 0 && with_tags ? sim_json_add(call->result, "tags", json_object_new_array()) : r;
+}
+
 /* Creating one that exists gives the one that exists. */
 static int create_cluster(struct sim *sim, struct sim_call *call)
 {
@@ -552,6 +579,7 @@ const struct sim_operation SIM_ECS_OPERATIONS[] = {
     {"ListServices", list_services, NULL, SIM_ECS, false},
     {"ListClusters", list_clusters, NULL, SIM_ECS, false},
     {"DescribeClusters", describe_clusters, cluster_resource, SIM_ECS, false},
+    {"DescribeTaskDefinition", describe_task_definition, NULL, SIM_ECS, false},
     {"CreateCluster", create_cluster, cluster_resource, SIM_ECS, false},
     {"TagResource", tag_resource, arn_resource, SIM_ECS, false},
     {"UntagResource", untag_resource, arn_resource, SIM_ECS, false},

@@ -22,7 +22,8 @@ int sim_error_text(char **ret_error, const char *format, ...) __attribute__((for
 
 /* Operations */
 
-enum sim_service_kind { SIM_LOGS, SIM_ECS, SIM_STS };
+/* Those of AWS JSON come before STS. */
+enum sim_service_kind { SIM_LOGS, SIM_ECS, SIM_SCALING, SIM_STS };
 
 typedef int sim_operation_fn(struct sim *sim, struct sim_call *call);
 
@@ -37,8 +38,9 @@ struct sim_operation {
     bool unsigned_call;
 };
 
-extern const struct sim_operation SIM_LOGS_OPERATIONS[], SIM_ECS_OPERATIONS[];
-extern const size_t SIM_N_LOGS_OPERATIONS, SIM_N_ECS_OPERATIONS;
+extern const struct sim_operation SIM_LOGS_OPERATIONS[], SIM_ECS_OPERATIONS[],
+    SIM_SCALING_OPERATIONS[];
+extern const size_t SIM_N_LOGS_OPERATIONS, SIM_N_ECS_OPERATIONS, SIM_N_SCALING_OPERATIONS;
 
 /* Each in its own file. */
 int sim_filter_log_events(struct sim *sim, struct sim_call *call);

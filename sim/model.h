@@ -56,7 +56,9 @@
  *         "name": "api", "desired": 2, "status": "ACTIVE" | "DRAINING" | "INACTIVE",
  *         "strategy": "REPLICA" | "DAEMON", "controller": "ECS" | "CODE_DEPLOY" | "EXTERNAL",
  *         "log_group": "/ecs/gateway", "log_stream": "api/1",
- *         "task_start_ms": 30000, "task_stop_ms": 5000, "tags": { "team": "web" } } ] } ],
+ *         "task_start_ms": 30000, "task_stop_ms": 5000, "tags": { "team": "web" },
+ *         "autoscaling": { "min": 1, "max": 4,      a target of Application Auto Scaling; to be
+ *                          "suspended": true } } ] } ], seen, it never acts
  *     "faults": [ { "kind": "throttle", "operation": "*", "match": "staging", "count": -1,
  *                   "skip": 0, "probability": 1.0, "value": 0, "since_ms": 0, "for_ms": 0 } ]
  *   }
@@ -266,6 +268,12 @@ enum sim_strategy { SIM_REPLICA, SIM_DAEMON };
 struct sim_service;
 struct sim_cluster;
 
+/* What Application Auto Scaling shows of a service. */
+struct sim_scaling {
+    int64_t min, max; /* max 0: it is no scalable target */
+    bool in_suspended, out_suspended, scheduled_suspended;
+};
+
 /* What is, whatever DescribeServices shows. */
 struct sim_service_truth {
     enum sim_service_status status;
@@ -316,6 +324,7 @@ int sim_service_set_desired_later(struct sim *sim, struct sim_service *service, 
                                   struct wall when);
 int sim_service_set_status(struct sim *sim, struct sim_service *service,
                            enum sim_service_status status, struct wall now);
+void sim_service_set_scaling(struct sim_service *service, const struct sim_scaling *scaling);
 int sim_service_set_tag(struct sim_service *service, const char *key, const char *value);
 
 void sim_service_truth(struct sim *sim, struct sim_service *service, struct wall now,

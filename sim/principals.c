@@ -207,8 +207,10 @@ static bool is_allowed(const struct sim_key *key, const char *action, const char
 
 int sim_authorize(struct sim *sim, const struct sim_operation *operation, struct sim_call *call)
 {
-    static const char *const prefixes[] = {
-        [SIM_LOGS] = "logs", [SIM_ECS] = "ecs", [SIM_STS] = "sts"};
+    static const char *const prefixes[] = {[SIM_LOGS] = "logs",
+                                           [SIM_ECS] = "ecs",
+                                           [SIM_SCALING] = "application-autoscaling",
+                                           [SIM_STS] = "sts"};
     if (!call->caller || call->caller->allow_everything)
         return 0;
     /* AWS answers this one to every caller, whatever the policy says. */

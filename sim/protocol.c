@@ -9,8 +9,9 @@
 #include "src/json.h"
 
 /*
- * One call of an AWS API: JSON 1.1 for CloudWatch Logs and ECS, the query protocol for STS. Which
- * operation, who asks, may he, what comes out, and how the answer or the error is written.
+ * One call of an AWS API: JSON 1.1 for CloudWatch Logs, ECS and Application Auto Scaling, the query
+ * protocol for STS. Which operation, who asks, may he, what comes out, and how the answer or the error
+ * is written.
  */
 
 #define BODY_MAX ((size_t)2 << 20) /* PutLogEvents takes 1 MB of messages */
@@ -28,20 +29,24 @@ static const struct {
 } SERVICES[] = {
     [SIM_LOGS] = {"Logs_20140328.", "logs"},
     [SIM_ECS] = {"AmazonEC2ContainerServiceV20141113.", "ecs"},
+    [SIM_SCALING] = {"AnyScaleFrontendService.", "application-autoscaling"},
     [SIM_STS] = {NULL, "sts"},
 };
 
 static const struct sim_operation *find_operation(enum sim_service_kind service, const char *name)
 {
-    const struct sim_operation *operations = service == SIM_LOGS  ? SIM_LOGS_OPERATIONS
-                                             : service == SIM_ECS ? SIM_ECS_OPERATIONS
-                                                                  : STS_OPERATIONS;
-    size_t n = service == SIM_LOGS  ? SIM_N_LOGS_OPERATIONS
-               : service == SIM_ECS ? SIM_N_ECS_OPERATIONS
-                                    : ARRAY_LENGTH(STS_OPERATIONS);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(operations[i].name, name) == 0)
-            return &operations[i];
+    const struct {
+        const struct sim_operation *operations;
+        size_t n;
+    } tables[] = {
+        [SIM_LOGS] = {SIM_LOGS_OPERATIONS, SIM_N_LOGS_OPERATIONS},
+        [SIM_ECS] = {SIM_ECS_OPERATIONS, SIM_N_ECS_OPERATIONS},
+        [SIM_SCALING] = {SIM_SCALING_OPERATIONS, SIM_N_SCALING_OPERATIONS},
+        [SIM_STS] = {STS_OPERATIONS, ARRAY_LENGTH(STS_OPERATIONS)},
+    };
+    for (size_t i = 0; i < tables[service].n; i++)
+        if (strcmp(tables[service].operations[i].name, name) == 0)
+            return &tables[service].operations[i];
     return NULL;
 }
 
@@ -75,7 +80,7 @@ static void read_json_call(struct exchange *exchange, const char *target)
     const struct sim_request *request = exchange->request;
     struct json_object *parameters = NULL;
     exchange->call.operation = "";
-    for (enum sim_service_kind service = SIM_LOGS; service <= SIM_ECS; service++) {
+    for (enum sim_service_kind service = SIM_LOGS; service < SIM_STS; service++) {
         size_t length = strlen(SERVICES[service].target_prefix);
         if (strncmp(target, SERVICES[service].target_prefix, length) != 0)
             continue;

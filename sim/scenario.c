@@ -416,6 +416,30 @@ static int read_tags(const struct place *place, struct sim_service *service)
     return 0;
 }
 
+static int read_scaling(const struct place *service_place, struct sim_service *service)
+{
+    static const char *const known[] = {"min", "max", "suspended", NULL};
+    struct place place = {.object = json_object_object_get(service_place->object, "autoscaling"),
+                          .ret_error = service_place->ret_error};
+    struct sim_scaling scaling = {.min = 1, .max = 1};
+    bool suspended = false;
+    if (!place.object)
+        return 0;
+    snprintf(place.path, sizeof(place.path), "%.150s.autoscaling", service_place->path);
+    int r = check_members(&place, known);
+    if (r == 0)
+        r = get_number(&place, "min", 0, 5000, &scaling.min);
+    if (r == 0)
+        r = get_number(&place, "max", scaling.min > 1 ? scaling.min : 1, 5000, &scaling.max);
+    if (r == 0 && json_get_bool(place.object, "suspended", &suspended) == -EBADMSG)
+        r = wrong(&place, "suspended", "must be true or false");
+    if (r < 0)
+        return r;
+    scaling.in_suspended = scaling.out_suspended = scaling.scheduled_suspended = suspended;
+    sim_service_set_scaling(service, &scaling);
+    return 0;
+}
+
 static int make_log_group(struct sim *sim, const struct place *place, const char *name,
                           struct wall now)
 {
@@ -427,9 +451,9 @@ static int make_log_group(struct sim *sim, const struct place *place, const char
 
 static int add_service(struct sim *sim, const struct place *place, struct wall now, void *userdata)
 {
-    static const char *const known[] = {"name",         "desired",   "status",     "strategy",
-                                        "controller",   "log_group", "log_stream", "task_start_ms",
-                                        "task_stop_ms", "tags",      NULL};
+    static const char *const known[] = {"name",         "desired",   "status",      "strategy",
+                                        "controller",   "log_group", "log_stream",  "task_start_ms",
+                                        "task_stop_ms", "tags",      "autoscaling", NULL};
     static const char *const statuses[] = {"ACTIVE", "DRAINING", "INACTIVE", NULL};
     static const char *const strategies[] = {"REPLICA", "DAEMON", NULL};
     struct sim_service_options options = {
@@ -466,7 +490,9 @@ static int add_service(struct sim *sim, const struct place *place, struct wall n
     r = sim_service_add(sim, userdata, &options, now, &service);
     if (r == -EEXIST || r == -EINVAL)
         return wrong(place, "name", r == -EEXIST ? "is there already" : "is no service's name");
-    return r < 0 ? r : read_tags(place, service);
+    if (r == 0)
+        r = read_tags(place, service);
+    return r == 0 ? read_scaling(place, service) : r;
 }
 
 static int add_cluster(struct sim *sim, const struct place *place, struct wall now, void *userdata)

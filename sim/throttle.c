@@ -14,10 +14,13 @@ static const struct {
     const char *operation;
     double rate_per_s, burst;
 } AWS_QUOTAS[] = {
-    {"FilterLogEvents", 5, 5},    {"StartQuery", 5, 5},          {"GetQueryResults", 5, 5},
-    {"StopQuery", 5, 5},          {"DescribeLogGroups", 10, 10}, {"DescribeQueries", 5, 5},
-    {"DescribeServices", 20, 50}, {"UpdateService", 5, 50},      {"ListServices", 20, 50},
-    {"DescribeClusters", 20, 50}, {"ListClusters", 20, 50},
+    {"FilterLogEvents", 5, 5},          {"StartQuery", 5, 5},
+    {"GetQueryResults", 5, 5},          {"StopQuery", 5, 5},
+    {"DescribeLogGroups", 10, 10},      {"DescribeQueries", 5, 5},
+    {"DescribeServices", 20, 50},       {"UpdateService", 5, 50},
+    {"ListServices", 20, 50},           {"DescribeClusters", 20, 50},
+    {"ListClusters", 20, 50},           {"DescribeTaskDefinition", 20, 100},
+    {"DescribeScalableTargets", 5, 10},
 };
 
 static struct sim_bucket *find_bucket(const struct sim *sim, const char *operation)

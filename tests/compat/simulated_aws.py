@@ -57,8 +57,10 @@ SCENARIO = {
     "clusters": [
         {"name": "staging", "services": [
             {"name": "gateway", "desired": 1, "log_group": GROUP},
-            {"name": "api", "desired": 2, "tags": {"team": "web"}},
-            {"name": "worker", "desired": 3},
+            {"name": "api", "desired": 2, "tags": {"team": "web"},
+             "autoscaling": {"min": 1, "max": 4}},
+            {"name": "worker", "desired": 3,
+             "autoscaling": {"min": 0, "max": 6, "suspended": True}},
             {"name": "web", "desired": 1},
             {"name": "agent", "desired": 1, "strategy": "DAEMON"},
             {"name": "gone", "desired": 0, "status": "INACTIVE"},

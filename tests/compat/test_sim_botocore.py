@@ -30,7 +30,8 @@ class Story:
 
     def __init__(self, aws):
         self.aws = aws
-        self.driven = {"logs": set(), "ecs": set(), "sts": set()}
+        self.driven = {"logs": set(), "ecs": set(), "application-autoscaling": set(),
+                       "sts": set()}
 
     def client(self, service, key=KEY, secret=SECRET, token=None, url=None, **more):
         session = botocore.session.get_session()
@@ -336,6 +337,24 @@ class EcsTests:
         assert ecs.delete_service(cluster="made", service="job", force=True)["service"]["status"] \
             in ("DRAINING", "INACTIVE")
 
+    def task_definitions_say_where_the_log_goes(self):
+        arn = self.describe("gateway")["services"][0]["taskDefinition"]
+        definition = self.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        assert definition["taskDefinitionArn"] == arn and definition["status"] == "ACTIVE"
+        by_family = self.ecs.describe_task_definition(taskDefinition=definition["family"],
+                                                      include=["TAGS"])
+        assert by_family["taskDefinition"]["taskDefinitionArn"] == arn and by_family["tags"] == []
+        log = definition["containerDefinitions"][0]["logConfiguration"]
+        assert log["logDriver"] == "awslogs" and log["options"]["awslogs-group"] == GROUP
+        client_error = self.ecs.exceptions.ClientException
+        expect_error(lambda: self.ecs.describe_task_definition(taskDefinition="none"),
+                     "ClientException", exception=client_error)
+        before = self.counts("api")
+        expect_error(lambda: self.ecs.update_service(cluster="staging", service="api",
+                                                     taskDefinition="none"),
+                     "ClientException", exception=client_error, text="TaskDefinition not found")
+        assert self.counts("api") == before
+
     def tags_are_put_and_taken(self):
         ecs = self.ecs
         arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/staging/web"
@@ -352,7 +371,45 @@ class EcsTests:
     def tests(self):
         return [self.services_are_described, self.missing_services_are_failures,
                 self.sleep_and_wake, self.updates_are_refused_as_aws_does, self.lists_are_paged,
-                self.clusters_and_services_are_made, self.tags_are_put_and_taken]
+                self.clusters_and_services_are_made,
+                self.task_definitions_say_where_the_log_goes, self.tags_are_put_and_taken]
+
+
+# Application Auto Scaling
+
+class ScalingTests:
+    def __init__(self, story):
+        self.scaling = story.client("application-autoscaling")
+
+    def targets_are_described(self):
+        pages = self.scaling.get_paginator("describe_scalable_targets").paginate(
+            ServiceNamespace="ecs", PaginationConfig={"PageSize": 1})
+        targets = {target["ResourceId"]: target for page in pages
+                   for target in page["ScalableTargets"]}
+        assert set(targets) == {"service/staging/api", "service/staging/worker"}
+        api, worker = targets["service/staging/api"], targets["service/staging/worker"]
+        assert (api["MinCapacity"], api["MaxCapacity"]) == (1, 4)
+        assert not any(api["SuspendedState"].values())
+        assert all(worker["SuspendedState"].values())
+        asked = self.scaling.describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=["service/staging/api", "service/staging/web"],
+            ScalableDimension="ecs:service:DesiredCount")["ScalableTargets"]
+        assert [target["ResourceId"] for target in asked] == ["service/staging/api"]
+
+    def targets_are_refused_as_aws_does(self):
+        errors = self.scaling.exceptions
+        call = self.scaling.describe_scalable_targets
+        expect_error(lambda: call(), "ValidationException", exception=errors.ValidationException)
+        expect_error(lambda: call(ServiceNamespace="ecs", MaxResults=51), "ValidationException",
+                     exception=errors.ValidationException)
+        expect_error(lambda: call(ServiceNamespace="ecs",
+                                  ScalableDimension="ecs:service:DesiredCount"),
+                     "ValidationException", exception=errors.ValidationException)
+        expect_error(lambda: call(ServiceNamespace="ecs", NextToken="made-up"),
+                     "InvalidNextTokenException", exception=errors.InvalidNextTokenException)
+
+    def tests(self):
+        return [self.targets_are_described, self.targets_are_refused_as_aws_does]
 
 
 # Identity
@@ -549,7 +606,8 @@ def main():
     with SimulatedAws(program) as aws:
         story = Story(aws)
         tests = [(test.__name__.replace("_", " "), test)
-                 for group in (LogsTests(story), EcsTests(story), IdentityTests(story))
+                 for group in (LogsTests(story), EcsTests(story), ScalingTests(story),
+                               IdentityTests(story))
                  for test in group.tests()]
         return run_tests(tests)
 

@@ -82,7 +82,9 @@ void world_call(struct world *world, const char *service, const char *operation,
         if (*c == '\'')
             *c = '"';
     snprintf(target, sizeof(target), "%s.%s",
-             strcmp(service, "logs") == 0 ? "Logs_20140328" : "AmazonEC2ContainerServiceV20141113",
+             strcmp(service, "logs") == 0  ? "Logs_20140328"
+             : strcmp(service, "ecs") == 0 ? "AmazonEC2ContainerServiceV20141113"
+                                           : "AnyScaleFrontendService",
              operation);
 
     struct sim_header headers[] = {
