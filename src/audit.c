@@ -115,6 +115,22 @@ static const char *or_unknown(const char *text)
     return text && text[0] ? text : "no details";
 }
 
+/* "held awake until 18:00 by alice: demo at five". */
+static void say_request(struct record *record, const struct audit_facts *facts)
+{
+    char until[WALL_TEXT_MAX];
+
+    if (facts->reason == POLICY_SLEEP_ASKED)
+        record_say(record, "asked for");
+    else
+        record_say(record, "held %s until %s",
+                   facts->reason == POLICY_HELD_AWAKE ? "awake" : "asleep",
+                   wall_format_local(facts->request_until, false, until));
+    record_say(record, " by %s", or_unknown(facts->request_by));
+    if (facts->request_why && facts->request_why[0])
+        record_say(record, ": %s", facts->request_why);
+}
+
 static void say_reason(struct record *record, const struct audit_facts *facts)
 {
     char window[DURATION_TEXT_MAX];
@@ -122,6 +138,11 @@ static void say_reason(struct record *record, const struct audit_facts *facts)
 
     duration_format(facts->window_ms, window);
     switch (facts->reason) {
+    case POLICY_HELD_AWAKE:
+    case POLICY_HELD_ASLEEP:
+    case POLICY_SLEEP_ASKED:
+        say_request(record, facts);
+        return;
     case POLICY_ACTIVITY:
         say_activity(record, facts);
         return;
@@ -198,6 +219,7 @@ static void add_facts(struct record *record, const struct audit_facts *facts,
     record_add(record, "PROVISIONERD_REASON", policy_reason_name(facts->reason));
     record_add(record, "PROVISIONERD_SERVICE", facts->service);
     record_add(record, "PROVISIONERD_COUNTS", facts->counts);
+    record_add(record, "PROVISIONERD_BY", facts->request_by);
     record_add(record, "PROVISIONERD_ERROR", facts->trouble);
     record_add(record, "PROVISIONERD_REQUEST_ID", facts->request_id);
     record_add(record, "PROVISIONERD_QUERY_ID", facts->query_id);
@@ -277,7 +299,8 @@ void audit_stay(const struct config_environment *environment, const struct audit
     struct record record = record_for(environment);
     struct fact_texts texts;
     bool is_trouble = facts->reason != POLICY_ACTIVITY && facts->reason != POLICY_QUERY_ACTIVITY &&
-                      facts->reason != POLICY_NOTHING_TO_SLEEP;
+                      facts->reason != POLICY_NOTHING_TO_SLEEP &&
+                      facts->reason != POLICY_HELD_AWAKE;
 
     add_facts(&record, facts, &texts);
     record_say(&record, "not put to sleep: ");

@@ -13,7 +13,7 @@
  *
  * Fields, where they apply: PROVISIONERD_ENVIRONMENT, _CLUSTER, _SERVICE, _REASON (policy.h),
  * _COUNTS ("api=2 worker=3"), _DESIRED_COUNT, _PREVIOUS_COUNT, _LAST_ACTIVITY, _QUERY_ID,
- * _RECORDS_SCANNED, _BYTES_SCANNED, _ERROR, _REQUEST_ID, _DRY_RUN.
+ * _RECORDS_SCANNED, _BYTES_SCANNED, _BY (who asked), _ERROR, _REQUEST_ID, _DRY_RUN.
  */
 
 #include "config.h"
@@ -49,7 +49,10 @@ struct audit_facts {
     bool has_statistics;
     double records_scanned;
     double bytes_scanned;
-    struct wall looked_at; /* the last look before the act */
+    struct wall looked_at;  /* the last look before the act */
+    const char *request_by; /* who asked for it by hand */
+    const char *request_why;
+    struct wall request_until;
     int64_t window_ms;
 };
 

@@ -185,11 +185,11 @@ static bool carry_out(struct environment *environment, const struct policy_decis
     bool changed = false;
     struct policy_decision actual = *decision;
 
-    if (decision->confirmed_idle) {
+    if (decision->may_sleep) {
         if (fall_asleep(environment, decision) < 0) {
             actual.reason = POLICY_STATE_UNWRITABLE;
             actual.wanted = observation->wanted;
-            actual.confirmed_idle = false;
+            actual.may_sleep = false;
         }
         changed = true;
     } else if (decision->wanted != observation->wanted) {

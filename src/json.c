@@ -143,3 +143,25 @@ int json_get_array(struct json_object *object, const char *name, struct json_obj
 {
     return get_typed(object, name, json_type_array, ret);
 }
+
+int json_add(struct json_object *object, const char *name, struct json_object *value)
+{
+    if (!value)
+        return -ENOMEM;
+    if (json_object_object_add(object, name, value) < 0) {
+        json_object_put(value);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+int json_append(struct json_object *array, struct json_object *value)
+{
+    if (!value)
+        return -ENOMEM;
+    if (json_object_array_add(array, value) < 0) {
+        json_object_put(value);
+        return -ENOMEM;
+    }
+    return 0;
+}

@@ -47,4 +47,8 @@ int json_get_bool(struct json_object *object, const char *name, bool *ret);
 int json_get_object(struct json_object *object, const char *name, struct json_object **ret);
 int json_get_array(struct json_object *object, const char *name, struct json_object **ret);
 
+/* Each takes value, also on failure; a NULL value is a failed allocation. Returns 0 or -ENOMEM. */
+int json_add(struct json_object *object, const char *name, struct json_object *value);
+int json_append(struct json_object *array, struct json_object *value);
+
 #endif

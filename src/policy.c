@@ -3,11 +3,39 @@
 
 #include <stdlib.h>
 
+/* A sleep that was asked for is over with the first event that is newer than the asking. */
+enum policy_request_kind policy_request_in_force(const struct policy_observation *observation)
+{
+    const struct policy_request *request = &observation->request;
+
+    if (observation->removed || observation->now.ms >= request->until.ms)
+        return POLICY_NO_REQUEST;
+    if (request->kind == POLICY_SLEEP && observation->last_activity.ms > request->since.ms)
+        return POLICY_NO_REQUEST;
+    return request->kind;
+}
+
+static bool is_sleep_asked(const struct policy_observation *observation)
+{
+    enum policy_request_kind kind = policy_request_in_force(observation);
+
+    return kind == POLICY_HOLD_ASLEEP || kind == POLICY_SLEEP;
+}
+
 bool policy_is_active(const struct policy_rules *rules,
                       const struct policy_observation *observation)
 {
-    return wall_is_set(observation->last_activity) &&
+    return !is_sleep_asked(observation) && wall_is_set(observation->last_activity) &&
            wall_since(observation->now, observation->last_activity) <= rules->window_ms;
+}
+
+/* Somebody waits for a sleep that was asked for. */
+int64_t policy_next_check_ms(const struct policy_rules *rules,
+                             const struct policy_observation *observation)
+{
+    return is_sleep_asked(observation) && rules->check_interval_ms > POLICY_SLOW_RETRY_MS
+               ? POLICY_SLOW_RETRY_MS
+               : rules->check_interval_ms;
 }
 
 int policy_effective_count(const struct policy_service *service, struct mono now)
@@ -66,8 +94,7 @@ int policy_update(const struct policy_service *service, const struct policy_deci
 
     int count = policy_effective_count(service, now);
     if (decision->wanted == POLICY_ASLEEP) {
-        if (!decision->confirmed_idle || service->slept ||
-            service->condition != POLICY_CONDITION_FIT)
+        if (!decision->may_sleep || service->slept || service->condition != POLICY_CONDITION_FIT)
             return POLICY_LEAVE;
         return count == 0 ? POLICY_LEAVE : 0;
     }
@@ -216,6 +243,20 @@ static bool chain_is_stale(const struct policy_rules *rules,
            wall_since(query->to, query->from) < rules->window_ms + rules->lateness_ms;
 }
 
+static enum policy_reason reason_of_request(const struct policy_observation *observation)
+{
+    switch (policy_request_in_force(observation)) {
+    case POLICY_HOLD_AWAKE:
+        return POLICY_HELD_AWAKE;
+    case POLICY_HOLD_ASLEEP:
+        return POLICY_HELD_ASLEEP;
+    case POLICY_SLEEP:
+    case POLICY_NO_REQUEST:
+        break;
+    }
+    return POLICY_SLEEP_ASKED;
+}
+
 /* Steps a and c of the chain: POLICY_CONFIRMED_IDLE if they say nothing against a sleep. */
 static enum policy_reason judge_services(const struct policy_observation *observation,
                                          struct policy_decision *decision)
@@ -227,7 +268,7 @@ static enum policy_reason judge_services(const struct policy_observation *observ
         return POLICY_SERVICE_MISSING;
     if (!is_left_to_sleep(observation))
         return POLICY_NOTHING_TO_SLEEP;
-    if (observation->always_on_down)
+    if (observation->always_on_down && !is_sleep_asked(observation))
         return POLICY_ALWAYS_ON_DOWN;
     return POLICY_CONFIRMED_IDLE;
 }
@@ -250,7 +291,7 @@ static enum policy_reason judge_query(const struct policy_rules *rules,
 
 /*
  * The next link of the chain, or what the chain says. POLICY_CHECKING: a link is being made;
- * POLICY_CONFIRMED_IDLE: complete; anything else ends this check.
+ * may_sleep: complete; anything else ends this check.
  */
 static enum policy_reason check(const struct policy_rules *rules,
                                 const struct policy_observation *observation,
@@ -261,6 +302,8 @@ static enum policy_reason check(const struct policy_rules *rules,
     bool is_active = policy_is_active(rules, observation);
     enum policy_reason reason;
 
+    if (policy_request_in_force(observation) == POLICY_HOLD_AWAKE)
+        return POLICY_HELD_AWAKE;
     if (is_active && !rules->insights_always)
         return POLICY_ACTIVITY;
 
@@ -269,6 +312,10 @@ static enum policy_reason check(const struct policy_rules *rules,
     reason = judge_services(observation, decision);
     if (reason != POLICY_CONFIRMED_IDLE)
         return reason;
+    if (is_sleep_asked(observation)) {
+        decision->may_sleep = true;
+        return reason_of_request(observation);
+    }
 
     if (query->running || query->began.ms < observation->check_due.ms)
         return ask_query(rules, observation, decision);
@@ -288,7 +335,10 @@ static enum policy_reason check(const struct policy_rules *rules,
     if (look->finding != POLICY_NO_MATCH)
         return POLICY_LOOK_UNKNOWN;
 
-    return chain_is_stale(rules, observation) ? POLICY_STALE : POLICY_CONFIRMED_IDLE;
+    if (chain_is_stale(rules, observation))
+        return POLICY_STALE;
+    decision->may_sleep = true;
+    return POLICY_CONFIRMED_IDLE;
 }
 
 static void decide_wanted(const struct policy_rules *rules,
@@ -300,6 +350,19 @@ static void decide_wanted(const struct policy_rules *rules,
         decision->reason = POLICY_REMOVED;
         return;
     }
+    if (policy_request_in_force(observation) != POLICY_NO_REQUEST) {
+        decision->reason = reason_of_request(observation);
+        /* To sleep takes a check: what there is to put to sleep must be known. */
+        if (decision->reason == POLICY_HELD_AWAKE)
+            decision->wanted = POLICY_AWAKE;
+        wake_at(decision, mono_add(observation->now_mono,
+                                   wall_since(observation->request.until, observation->now)));
+        /* Asleep at last, and then scaled up by somebody: that is the newer wish. */
+        if (decision->reason != POLICY_SLEEP_ASKED || observation->wanted == POLICY_AWAKE)
+            return;
+    } else if (observation->wanted == POLICY_ASLEEP) {
+        decision->reason = POLICY_STILL_ASLEEP;
+    }
     if (policy_is_active(rules, observation)) {
         decision->wanted = POLICY_AWAKE;
         decision->reason = POLICY_ACTIVITY;
@@ -309,7 +372,6 @@ static void decide_wanted(const struct policy_rules *rules,
         decision->reason = POLICY_CHECK_NOT_DUE;
         return;
     }
-    decision->reason = POLICY_STILL_ASLEEP;
     if (!rules->adopt && !is_woken(observation))
         return;
     decision->service = find_scaled_up(observation);
@@ -317,6 +379,17 @@ static void decide_wanted(const struct policy_rules *rules,
         decision->wanted = POLICY_AWAKE;
         decision->reason = POLICY_ADOPTED;
     }
+}
+
+/* No event from before is activity. */
+static struct wall first_that_counts(const struct policy_rules *rules,
+                                     const struct policy_observation *observation)
+{
+    struct wall edge = wall_add(observation->now, -rules->window_ms);
+
+    return policy_request_in_force(observation) == POLICY_SLEEP
+               ? wall_max(edge, wall_add(observation->request.since, 1))
+               : edge;
 }
 
 static void decide_check(const struct policy_rules *rules,
@@ -335,16 +408,14 @@ static void decide_check(const struct policy_rules *rules,
         if (observation->look.running)
             return;
         decision->look = true;
-        decision->look_from = wall_add(observation->now, -rules->window_ms);
+        decision->look_from = first_that_counts(rules, observation);
         decision->check_over = true;
         return;
     }
 
     enum policy_reason reason = check(rules, observation, decision);
-    if (reason == POLICY_CONFIRMED_IDLE) {
-        decision->confirmed_idle = true;
+    if (decision->may_sleep)
         decision->wanted = POLICY_ASLEEP;
-    }
     decision->check_over = reason != POLICY_CHECKING;
     /* Asleep but for a service that could not be put to sleep: why not is the better reason. */
     decision->reason = reason;
@@ -372,7 +443,7 @@ static void decide_look(const struct policy_rules *rules,
 
     /* Everything since the last complete look, and as far back as events may be late. Awake, any
      * recent activity will do; it never needs more than the window. */
-    struct wall from = wall_add(observation->now, -rules->window_ms);
+    struct wall from = first_that_counts(rules, observation);
     if (wall_is_set(observation->looked_until))
         from = wall_max(
             from, wall_add(observation->looked_until, -(rules->lateness_ms + POLICY_OVERLAP_MS)));
@@ -449,6 +520,12 @@ void policy_decide(const struct policy_rules *rules, const struct policy_observa
 const char *policy_reason_name(enum policy_reason reason)
 {
     switch (reason) {
+    case POLICY_HELD_AWAKE:
+        return "held-awake";
+    case POLICY_HELD_ASLEEP:
+        return "held-asleep";
+    case POLICY_SLEEP_ASKED:
+        return "sleep-asked";
     case POLICY_ACTIVITY:
         return "activity";
     case POLICY_ADOPTED:

@@ -8,12 +8,14 @@
  *
  * The wanted state of an environment, the first rule that applies:
  *
- *   1. activity within the window                       awake
- *   2. asleep, and somebody scaled a service up by hand awake   (adopt)
+ *   1. somebody asked for it (a request that has not    as asked
+ *      expired; an expired one is as if it never was)
+ *   2. activity within the window                       awake
+ *   3. asleep, and somebody scaled a service up by hand awake   (adopt)
  *      asleep, and all are back at what a wake gives    awake   (ours, if it could not be recorded)
- *   3. asleep                                           asleep
- *   4. the window is confirmed idle                     asleep
- *   5. otherwise                                        awake: "I don't know" never sleeps
+ *   4. asleep                                           asleep
+ *   5. the window is confirmed idle                     asleep
+ *   6. otherwise                                        awake: "I don't know" never sleeps
  *
  * Confirmed idle is a chain of facts, each begun after the one before it had ended. It is looked for
  * once every check_interval:
@@ -24,7 +26,8 @@
  *   d. FilterLogEvents from before the query's end until now: nothing matched
  *
  * If a link fails, is late, or the clocks moved meanwhile, the chain is void and the environment stays
- * awake until the next check.
+ * awake until the next check. Where somebody asked for the sleep, link a is enough: what there is to put
+ * to sleep, and its counts, must be known all the same.
  *
  * Decisions are level-triggered: call policy_decide() after every observation and at decision.next,
  * do what it says unless that is already under way, and it converges from wherever it is.
@@ -61,7 +64,24 @@ enum policy_wanted {
     POLICY_ASLEEP,
 };
 
+/* What a person asked for. */
+enum policy_request_kind {
+    POLICY_NO_REQUEST,
+    POLICY_HOLD_AWAKE,  /* awake until then, idle or not */
+    POLICY_HOLD_ASLEEP, /* asleep until then, whatever the log says */
+    POLICY_SLEEP, /* asleep now: activity up to `since` does not count, until it has left the window */
+};
+
+struct policy_request {
+    enum policy_request_kind kind;
+    struct wall since; /* when it was asked for; AWS's time */
+    struct wall until; /* from then on it is as if it never was */
+};
+
 enum policy_reason {
+    POLICY_HELD_AWAKE,       /* somebody asked for it */
+    POLICY_HELD_ASLEEP,      /* somebody asked for it */
+    POLICY_SLEEP_ASKED,      /* somebody asked for it, and nothing happened since */
     POLICY_ACTIVITY,         /* within the window */
     POLICY_ADOPTED,          /* somebody scaled a sleeping service up, or all of them */
     POLICY_STILL_ASLEEP,     /* no activity since */
@@ -146,6 +166,7 @@ struct policy_observation {
     struct wall looked_until;  /* FilterLogEvents has read everything up to here; or WALL_NEVER */
     struct mono woken;         /* the last wake, or start */
     struct mono check_due;
+    struct policy_request request;
     struct policy_evidence look;
     struct policy_evidence query;
     struct policy_evidence describe;
@@ -168,9 +189,9 @@ struct policy_decision {
     struct wall query_to;
     bool describe;
 
-    bool confirmed_idle; /* UpdateService to 0 is allowed at this very moment, never otherwise */
-    bool check_over;     /* this check has its answer: the next is a check_interval later */
-    struct mono next;    /* without new observations nothing changes before this */
+    bool may_sleep;   /* UpdateService to 0 is allowed at this very moment, never otherwise */
+    bool check_over;  /* this check has its answer: the next is a check_interval later */
+    struct mono next; /* without new observations nothing changes before this */
 };
 
 void policy_decide(const struct policy_rules *rules, const struct policy_observation *observation,
@@ -194,6 +215,13 @@ bool policy_wake_is_settled(const struct policy_observation *observation);
 
 bool policy_is_active(const struct policy_rules *rules,
                       const struct policy_observation *observation);
+
+/* The kind of the request if it has not expired, nor been overtaken by activity. */
+enum policy_request_kind policy_request_in_force(const struct policy_observation *observation);
+
+/* How long after a check without a sleep the next one is due. */
+int64_t policy_next_check_ms(const struct policy_rules *rules,
+                             const struct policy_observation *observation);
 
 /* "activity", "query-unknown", ...: for PROVISIONERD_REASON= and tests. */
 const char *policy_reason_name(enum policy_reason reason);

@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "json.h"
-#include "storage.h"
+#include "state/state_internal.h"
 
 #define STATE_FILE "state.json"
 #define STATE_TEMPORARY "state.json.new"
@@ -19,13 +18,6 @@
 #define STATE_COUNT_MAX 1000000
 
 DEFINE_CLEANUP(struct state *, state_free)
-
-struct state {
-    struct storage *storage; /* NULL: read-only, and there is no directory */
-    enum state_access access;
-    struct state_environment *environments;
-    size_t n_environments;
-};
 
 void state_environment_clear(struct state_environment *environment)
 {
@@ -150,7 +142,7 @@ void state_remove_service(struct state *state, const char *name, const char *clu
 
 /* --- from JSON ------------------------------------------------------------------------------- */
 
-static int read_moment(struct json_object *object, const char *name, struct wall *ret)
+int state_read_moment(struct json_object *object, const char *name, struct wall *ret)
 {
     const char *text;
     int r = json_get_string(object, name, &text);
@@ -192,9 +184,9 @@ static int read_environment(struct json_object *object, struct state_environment
         (r = json_get_string(object, "cluster", &cluster)) < 0 ||
         (r = json_get_string(object, "wanted", &wanted)) < 0 ||
         (r = json_get_array(object, "services", &services)) < 0 ||
-        (r = read_moment(object, "since", &since)) < 0 ||
-        (r = read_moment(object, "acted_at", &acted_at)) < 0 ||
-        (r = read_moment(object, "last_activity", &last_activity)) < 0)
+        (r = state_read_moment(object, "since", &since)) < 0 ||
+        (r = state_read_moment(object, "acted_at", &acted_at)) < 0 ||
+        (r = state_read_moment(object, "last_activity", &last_activity)) < 0)
         return r;
 
     if (strcmp(wanted, "asleep") != 0 && strcmp(wanted, "awake") != 0)
@@ -228,7 +220,7 @@ fail:
     return r;
 }
 
-static int read_document(struct state *state, const char *text, size_t size)
+static int read_document(struct state *state, const char *text, size_t size, struct wall now)
 {
     _cleanup_json_ struct json_object *document = NULL;
     struct json_object *environments;
@@ -256,7 +248,7 @@ static int read_document(struct state *state, const char *text, size_t size)
         if (r < 0)
             return r;
     }
-    return 0;
+    return state_read_requests(state, document, now);
 }
 
 /* Nothing of a file that is not understood in full is believed. */
@@ -267,6 +259,7 @@ static int set_aside(struct state *state, int error, struct wall now, char **ret
 
     while (state->n_environments > 0)
         state_environment_clear(&state->environments[--state->n_environments]);
+    state_clear_requests(state);
 
     snprintf(name, sizeof(name), STATE_FILE ".unreadable-%lld", (long long)now.ms);
     if (state->access == STATE_READ_ONLY || storage_rename(state->storage, STATE_FILE, name) < 0)
@@ -295,7 +288,7 @@ static int read_file(struct state *state, struct wall now, char **trouble)
     if (r < 0 && r != -EFBIG)
         return r;
     if (r == 0)
-        r = read_document(state, text, size);
+        r = read_document(state, text, size, now);
     if (r == 0 || r == -ENOMEM)
         return r;
     free(TAKE(*trouble));
@@ -354,6 +347,7 @@ struct state *state_free(struct state *state)
     for (size_t i = 0; i < state->n_environments; i++)
         state_environment_clear(&state->environments[i]);
     free(state->environments);
+    state_clear_requests(state);
     storage_free(state->storage);
     free(state);
     return NULL;
@@ -361,45 +355,22 @@ struct state *state_free(struct state *state)
 
 /* --- to JSON --------------------------------------------------------------------------------- */
 
-/* Takes value, also on failure; a NULL value is a failed allocation. */
-static int add(struct json_object *object, const char *name, struct json_object *value)
-{
-    if (!value)
-        return -ENOMEM;
-    if (json_object_object_add(object, name, value) < 0) {
-        json_object_put(value);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-static int append(struct json_object *array, struct json_object *value)
-{
-    if (!value)
-        return -ENOMEM;
-    if (json_object_array_add(array, value) < 0) {
-        json_object_put(value);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-static int add_moment(struct json_object *object, const char *name, struct wall moment)
+int state_add_moment(struct json_object *object, const char *name, struct wall moment)
 {
     char text[WALL_TEXT_MAX];
 
     if (!wall_is_set(moment))
         return 0;
-    return add(object, name, json_object_new_string(wall_format_iso(moment, text)));
+    return json_add(object, name, json_object_new_string(wall_format_iso(moment, text)));
 }
 
 static struct json_object *write_service(const struct state_service *service)
 {
     _cleanup_json_ struct json_object *object = json_object_new_object();
 
-    if (!object || add(object, "name", json_object_new_string(service->name)) < 0 ||
-        add(object, "recorded_count", json_object_new_int(service->recorded_count)) < 0 ||
-        add(object, "slept", json_object_new_boolean(service->slept)) < 0)
+    if (!object || json_add(object, "name", json_object_new_string(service->name)) < 0 ||
+        json_add(object, "recorded_count", json_object_new_int(service->recorded_count)) < 0 ||
+        json_add(object, "slept", json_object_new_boolean(service->slept)) < 0)
         return NULL;
     return TAKE(object);
 }
@@ -413,15 +384,15 @@ static struct json_object *write_environment(const struct state_environment *env
     if (!object || !services)
         return NULL;
     for (size_t i = 0; i < environment->n_services; i++)
-        if (append(services, write_service(&environment->services[i])) < 0)
+        if (json_append(services, write_service(&environment->services[i])) < 0)
             return NULL;
-    if (add(object, "name", json_object_new_string(environment->name)) < 0 ||
-        add(object, "cluster", json_object_new_string(environment->cluster)) < 0 ||
-        add(object, "wanted", json_object_new_string(wanted)) < 0 ||
-        add_moment(object, "since", environment->since) < 0 ||
-        add_moment(object, "acted_at", environment->acted_at) < 0 ||
-        add_moment(object, "last_activity", environment->last_activity) < 0 ||
-        add(object, "services", TAKE(services)) < 0)
+    if (json_add(object, "name", json_object_new_string(environment->name)) < 0 ||
+        json_add(object, "cluster", json_object_new_string(environment->cluster)) < 0 ||
+        json_add(object, "wanted", json_object_new_string(wanted)) < 0 ||
+        state_add_moment(object, "since", environment->since) < 0 ||
+        state_add_moment(object, "acted_at", environment->acted_at) < 0 ||
+        state_add_moment(object, "last_activity", environment->last_activity) < 0 ||
+        json_add(object, "services", TAKE(services)) < 0)
         return NULL;
     return TAKE(object);
 }
@@ -434,10 +405,11 @@ static struct json_object *write_document(const struct state *state)
     if (!document || !environments)
         return NULL;
     for (size_t i = 0; i < state->n_environments; i++)
-        if (append(environments, write_environment(&state->environments[i])) < 0)
+        if (json_append(environments, write_environment(&state->environments[i])) < 0)
             return NULL;
-    if (add(document, "version", json_object_new_int(STATE_VERSION)) < 0 ||
-        add(document, "environments", TAKE(environments)) < 0)
+    if (json_add(document, "version", json_object_new_int(STATE_VERSION)) < 0 ||
+        json_add(document, "environments", TAKE(environments)) < 0 ||
+        state_write_requests(state, document) < 0)
         return NULL;
     return TAKE(document);
 }

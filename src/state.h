@@ -3,7 +3,8 @@
 #define PROVISIONERD_STATE_H
 
 /*
- * What must survive a crash: which environments were put to sleep, and the desired counts from before.
+ * What must survive a crash: which environments were put to sleep, and the desired counts from before;
+ * and what people asked for by hand.
  *
  * One small versioned JSON file, `state.json`, in the state directory. state_save() replaces it
  * whole: temporary file, fsync, rename, fsync of the directory; so a reader finds the old state or
@@ -15,6 +16,10 @@
 #include <stddef.h>
 
 #include "clock.h"
+#include "policy.h"
+
+/* Longer texts are refused: who asked, and why. */
+#define STATE_REQUEST_TEXT_MAX 256
 
 struct state;
 
@@ -35,6 +40,15 @@ struct state_environment {
     struct wall last_activity; /* WALL_NEVER: none known */
     struct state_service *services;
     size_t n_services;
+};
+
+/* What somebody asked for; at most one an environment. */
+struct state_request {
+    char *name; /* of the environment; with its cluster, the key */
+    char *cluster;
+    struct policy_request request;
+    char *by;  /* "alice", "uid 1000" */
+    char *why; /* may be empty */
 };
 
 enum state_access {
@@ -66,6 +80,15 @@ void state_remove(struct state *state, const char *name, const char *cluster);
  * with its last service, the environment goes. */
 void state_remove_service(struct state *state, const char *name, const char *cluster,
                           const char *service);
+
+/* Borrowed until the next state_put_request() or state_remove_request(); NULL if there is none. */
+const struct state_request *state_find_request(const struct state *state, const char *name,
+                                               const char *cluster);
+
+/* In memory; copied, and in place of an earlier one. Returns 0, -ENOMEM, or -E2BIG (a text is longer than
+ * STATE_REQUEST_TEXT_MAX); then nothing has changed. */
+int state_put_request(struct state *state, const struct state_request *request);
+void state_remove_request(struct state *state, const char *name, const char *cluster);
 
 /* To disk, durably. Returns 0 or a negative errno: then the file is the old one or the new one, whole. */
 int state_save(struct state *state);

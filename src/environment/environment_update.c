@@ -149,14 +149,14 @@ bool environment_send_updates(struct environment *environment,
     bool is_any = false, is_all = true;
 
     /* Confirmed afresh, what still waits for its turn may do so for longer. */
-    for (size_t i = 0; i < environment->config->n_services && decision->confirmed_idle; i++)
+    for (size_t i = 0; i < environment->config->n_services && decision->may_sleep; i++)
         set_deadline(environment, &environment->updates[i]);
     for (size_t i = 0; i < environment->config->n_services && !is_any; i++)
         is_any = update_to_send(environment, i, decision) != POLICY_LEAVE;
     if (!is_any)
         return true;
     /* A sleep that cannot be recorded does not happen; a wake does. */
-    if (!decision->confirmed_idle)
+    if (!decision->may_sleep)
         (void)environment_save(environment, decision->wanted == POLICY_ASLEEP);
     for (size_t i = 0; i < environment->config->n_services; i++) {
         int desired = update_to_send(environment, i, decision);

@@ -290,6 +290,9 @@ static void expect_set_aside(const char *directory, const char *content)
 }
 
 #define ENTRY(members) "{\"version\":1,\"environments\":[{" members "}]}"
+#define REQUESTS(members) "{\"version\":1,\"environments\":[],\"requests\":[" members "]}"
+#define WHOSE "\"name\":\"a\",\"cluster\":\"c\",\"by\":\"alice\",\"why\":\"\","
+#define WHEN "\"since\":\"2027-01-15T08:00:00Z\",\"until\":\"2027-01-15T09:00:00Z\""
 #define GOOD "\"name\":\"a\",\"cluster\":\"c\",\"wanted\":\"asleep\","
 
 static void test_what_is_not_understood_in_full_is_not_believed(void **fixture)
@@ -313,6 +316,11 @@ static void test_what_is_not_understood_in_full_is_not_believed(void **fixture)
         ENTRY(GOOD "\"services\":[],\"since\":5"),
         "{\"version\":1,\"environments\":[{" GOOD "\"services\":[]},{" GOOD "\"services\":[]}]}",
         "{\"version\":1,\"environments\":[]} trailing",
+        "{\"version\":1,\"environments\":[],\"requests\":{}}",
+        REQUESTS("{}"),
+        REQUESTS("{" WHOSE "\"kind\":\"nap\"," WHEN "}"),
+        REQUESTS("{" WHOSE "\"kind\":\"sleep\",\"since\":\"2027-01-15T08:00:00Z\"}"),
+        REQUESTS("{" WHOSE "\"kind\":\"sleep\"," WHEN "},{" WHOSE "\"kind\":\"sleep\"," WHEN "}"),
     };
 
     for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++)
@@ -383,6 +391,93 @@ static void test_the_file_is_private(void **fixture)
     assert_int_equal(status.st_mode & 0777, 0600);
 }
 
+static struct state_request hold(const char *name, struct wall until)
+{
+    return (struct state_request){
+        .name = (char *)name,
+        .cluster = (char *)"main",
+        .request = {.kind = POLICY_HOLD_AWAKE, .since = NOW, .until = until},
+        .by = (char *)"alice",
+        .why = (char *)"demo at \"five\"\n",
+    };
+}
+
+static void test_what_was_asked_for_survives(void **fixture)
+{
+    static const enum policy_request_kind kinds[] = {POLICY_HOLD_AWAKE, POLICY_HOLD_ASLEEP,
+                                                     POLICY_SLEEP};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct state *state = given_state(*fixture);
+        struct state_request request = hold("staging", wall_add(NOW, MS_PER_HOUR));
+        request.request.kind = kinds[i];
+        assert_int_equal(state_put_request(state, &request), 0);
+        assert_int_equal(state_save(state), 0);
+        state_free(state);
+
+        state = given_state(*fixture);
+        const struct state_request *found = state_find_request(state, "staging", "main");
+        assert_non_null(found);
+        assert_int_equal(found->request.kind, kinds[i]);
+        assert_int_equal(found->request.since.ms, NOW.ms);
+        assert_int_equal(found->request.until.ms, NOW.ms + MS_PER_HOUR);
+        assert_string_equal(found->by, "alice");
+        assert_string_equal(found->why, "demo at \"five\"\n");
+        assert_null(state_find_request(state, "staging", "other"));
+        state_free(state);
+    }
+}
+
+static void test_a_request_replaces_and_is_removed(void **fixture)
+{
+    struct state *state = given_state(*fixture);
+    struct state_request first = hold("a", wall_add(NOW, 1)), second = hold("b", wall_add(NOW, 2)),
+                         third = hold("a", wall_add(NOW, 3));
+
+    assert_int_equal(state_put_request(state, &first), 0);
+    assert_int_equal(state_put_request(state, &second), 0);
+    assert_int_equal(state_put_request(state, &third), 0);
+    assert_int_equal(state_find_request(state, "a", "main")->request.until.ms, NOW.ms + 3);
+    state_remove_request(state, "a", "main");
+    state_remove_request(state, "a", "main");
+    assert_null(state_find_request(state, "a", "main"));
+    assert_int_equal(state_find_request(state, "b", "main")->request.until.ms, NOW.ms + 2);
+    state_free(state);
+}
+
+static void test_a_text_without_end_is_no_request(void **fixture)
+{
+    struct state *state = given_state(*fixture);
+    struct state_request request = hold("a", wall_add(NOW, 1));
+    char text[STATE_REQUEST_TEXT_MAX + 2];
+
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    request.why = text;
+    assert_int_equal(state_put_request(state, &request), -E2BIG);
+    text[sizeof(text) - 2] = '\0';
+    assert_int_equal(state_put_request(state, &request), 0);
+    state_free(state);
+}
+
+/* A host's clock may be ahead when it starts. */
+static void test_a_request_is_kept_for_a_week_after_its_end(void **fixture)
+{
+    struct state *state = given_state(*fixture);
+    struct state_request yesterdays = hold("a", wall_add(NOW, -MS_PER_DAY)),
+                         old = hold("b", wall_add(NOW, -8 * MS_PER_DAY));
+
+    assert_int_equal(state_put_request(state, &yesterdays), 0);
+    assert_int_equal(state_put_request(state, &old), 0);
+    assert_int_equal(state_save(state), 0);
+    state_free(state);
+
+    state = given_state(*fixture);
+    assert_non_null(state_find_request(state, "a", "main"));
+    assert_null(state_find_request(state, "b", "main"));
+    state_free(state);
+}
+
 #define test_in_directory(test) \
     cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
@@ -402,6 +497,10 @@ int main(void)
         test_in_directory(test_a_file_that_cannot_be_read_now_is_no_empty_state),
         test_in_directory(test_a_failed_save_leaves_the_old_file),
         test_in_directory(test_the_file_is_private),
+        test_in_directory(test_what_was_asked_for_survives),
+        test_in_directory(test_a_request_replaces_and_is_removed),
+        test_in_directory(test_a_text_without_end_is_no_request),
+        test_in_directory(test_a_request_is_kept_for_a_week_after_its_end),
     };
     return cmocka_run_group_tests_name("state", tests, NULL, NULL);
 }
