@@ -1,6 +1,7 @@
 # provisionerd: `make help` lists the targets. V=1 shows the commands.
 #
-#   make                               build/provisionerd, build/provisionerd-sim, build/sigv4
+#   make                               build/provisionerd, build/provisionerctl,
+#                                      build/provisionerd-sim, build/sigv4
 #   make CC=clang BUILD=build/clang    another compiler, beside the first
 #   make SANITIZE=address,undefined BUILD=build/asan
 #   make COVERAGE=1 BUILD=build/coverage
@@ -54,21 +55,23 @@ TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
 # Everything but main.c is a library, so that tests link the same objects as the daemon. A test that
 # brings its own implementation of a header (loop.h, http.h) is linked before the library, and wins.
 MODULES ?= $(filter-out main,$(patsubst src/%.c,%,$(wildcard src/*.c src/*/*.c)))
+CTL_MODULES ?= $(filter-out main,$(patsubst ctl/%.c,%,$(wildcard ctl/*.c)))
 SIM_MODULES ?= $(filter-out main,$(patsubst sim/%.c,%,$(wildcard sim/*.c)))
 # Seams under test: another implementation of a header, or a helper shared by tests.
 SUPPORT_MODULES ?= $(patsubst tests/support/%.c,%,$(wildcard tests/support/*.c))
 
 SRC_OBJECTS := $(MODULES:%=$(BUILD)/src/%.o)
+CTL_OBJECTS := $(CTL_MODULES:%=$(BUILD)/ctl/%.o)
 SIM_OBJECTS := $(SIM_MODULES:%=$(BUILD)/sim/%.o)
 SUPPORT_OBJECTS := $(SUPPORT_MODULES:%=$(BUILD)/tests/support/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
-PROGRAMS := $(BUILD)/provisionerd $(BUILD)/provisionerd-sim $(BUILD)/sigv4
+PROGRAMS := $(BUILD)/provisionerd $(BUILD)/provisionerctl $(BUILD)/provisionerd-sim $(BUILD)/sigv4
 
 .SECONDARY:
 
 .PHONY: all
-all: $(PROGRAMS) ## build the daemon, the simulated AWS and the sigv4 program
+all: $(PROGRAMS) ## build the daemon, its control program, the simulated AWS and the sigv4 program
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
@@ -76,6 +79,10 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libprovisionerd.a: $(SRC_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/libctl.a: $(CTL_OBJECTS)
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 
@@ -91,6 +98,10 @@ $(BUILD)/provisionerd: $(BUILD)/src/main.o $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+$(BUILD)/provisionerctl: $(BUILD)/ctl/main.o $(BUILD)/libctl.a $(BUILD)/libprovisionerd.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
 $(BUILD)/provisionerd-sim: $(BUILD)/sim/main.o $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS) $(DAEMON_LIBS)
@@ -99,7 +110,7 @@ $(BUILD)/sigv4: $(BUILD)/tools/sigv4.o $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libsupport.a $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libctl.a $(BUILD)/libsupport.a $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(SIM_LIBS) $(DAEMON_LIBS)
@@ -162,14 +173,14 @@ include tests/torture/rules.mk
 
 .PHONY: format
 format: ## format the sources in place
-	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] ctl/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
 .PHONY: check-format
 check-format: ## fail if a source is not formatted
-	clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
+	clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] ctl/*.[ch] sim/*.[ch] tools/*.[ch] tests/*/*.[ch])
 
 # A stamp a file, so that -j and make's own memory help.
-TIDY_STAMPS := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard src/*.c src/*/*.c sim/*.c tools/*.c \
+TIDY_STAMPS := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(wildcard src/*.c src/*/*.c ctl/*.c sim/*.c tools/*.c \
 	tests/torture/*.c))
 $(BUILD)/tidy/%.ok: %.c .clang-tidy
 	$(call say,TIDY,$<)
@@ -181,8 +192,9 @@ $(BUILD)/tidy/%.ok: %.c .clang-tidy
 tidy: $(TIDY_STAMPS) ## clang-tidy over the sources
 
 .PHONY: install
-install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR, below PREFIX
+install: $(BUILD)/provisionerd $(BUILD)/provisionerctl $(BUILD)/provisionerd-sim ## install into DESTDIR, below PREFIX
 	$(INSTALL) -D -m 755 $(BUILD)/provisionerd $(DESTDIR)$(SBINDIR)/provisionerd
+	$(INSTALL) -D -m 755 $(BUILD)/provisionerctl $(DESTDIR)$(BINDIR)/provisionerctl
 	$(INSTALL) -D -m 755 $(BUILD)/provisionerd-sim $(DESTDIR)$(BINDIR)/provisionerd-sim
 	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' systemd/provisionerd.service \
@@ -205,7 +217,8 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerd-sim ## install into DESTDIR
 
 .PHONY: uninstall
 uninstall: ## remove what install put there, except the configuration
-	rm -f $(DESTDIR)$(SBINDIR)/provisionerd $(DESTDIR)$(BINDIR)/provisionerd-sim \
+	rm -f $(DESTDIR)$(SBINDIR)/provisionerd $(DESTDIR)$(BINDIR)/provisionerctl \
+		$(DESTDIR)$(BINDIR)/provisionerd-sim \
 		$(DESTDIR)$(UNITDIR)/provisionerd.service \
 		$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog \
 		$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5 \

@@ -32,18 +32,19 @@ const struct endpoint_service ENDPOINT_STS = {
  * fits counts; a region of no partition known here is taken for one of the commercial partition. */
 static const struct partition {
     const char *region_prefix;
+    const char *name; /* in ARNs */
     const char *suffix;
     const char *dualstack_suffix;
     bool is_gov;
 } PARTITIONS[] = {
-    {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", false},
-    {"us-gov-", "amazonaws.com", "api.aws", true},
-    {"us-iso-", "c2s.ic.gov", "api.aws.ic.gov", false},
-    {"us-isob-", "sc2s.sgov.gov", "api.aws.scloud", false},
-    {"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", false},
-    {"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", false},
-    {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu", false},
-    {"", "amazonaws.com", "api.aws", false},
+    {"cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn", false},
+    {"us-gov-", "aws-us-gov", "amazonaws.com", "api.aws", true},
+    {"us-iso-", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov", false},
+    {"us-isob-", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud", false},
+    {"us-isof-", "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov", false},
+    {"eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", false},
+    {"eusc-", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu", false},
+    {"", "aws", "amazonaws.com", "api.aws", false},
 };
 
 struct url {
@@ -196,6 +197,11 @@ static const struct partition *partition_of(const char *region)
     while (strncmp(region, partition->region_prefix, strlen(partition->region_prefix)) != 0)
         partition++; /* the last has the empty prefix */
     return partition;
+}
+
+const char *endpoint_partition(const char *region)
+{
+    return partition_of(region)->name;
 }
 
 static int regional_url(const struct endpoint_service *service, const char *region, char **ret)

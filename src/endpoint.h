@@ -41,4 +41,7 @@ const char *endpoint_path(const char *url);
 /* Lower-case letters, digits and inner hyphens, as in a host name: what AWS could call a region. */
 bool endpoint_region_is_valid(const char *region);
 
+/* The partition that the region is in, as ARNs name it: "aws", "aws-cn", ... */
+const char *endpoint_partition(const char *region);
+
 #endif

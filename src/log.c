@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,10 +16,10 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "printable.h"
+
 /* journald's own limit on a field's name. */
 #define FIELD_NAME_MAX 64
-
-#define CUT_MARK "…"
 
 static struct {
     int max_level;
@@ -28,89 +27,6 @@ static struct {
     log_sink_fn *sink;
     void *sink_userdata;
 } output = {.max_level = LOG_INFO};
-
-/*
- * The code point that text begins with, and its length in *ret_length. 0 if the bytes are not
- * UTF-8 (RFC 3629: overlong forms, surrogates and what lies above U+10FFFF are not); the length is
- * then 1. The NUL that ends the text is never read past: it is no continuation byte.
- */
-static uint32_t utf8_decode(const char *text, size_t *ret_length)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char first = (unsigned char)text[0];
-    size_t length;
-    uint32_t code;
-
-    *ret_length = 1;
-    if (first < 0x80)
-        return first;
-    if (first >= 0xf8 || first < 0xc0)
-        return 0;
-    length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    code = first & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++) {
-        unsigned char next = (unsigned char)text[i];
-
-        if ((next & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (next & 0x3f);
-    }
-    if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-        return 0;
-    *ret_length = length;
-    return code;
-}
-
-/* Whether a terminal or a reader of lines could take it for a command: the controls of C0 and C1,
- * the two line separators of Unicode, and the marks that turn the direction of the text around. */
-static bool is_control(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2066 && code <= 0x2069);
-}
-
-/* Returns the piece's length. */
-static int escape_one(const char *text, char ret_piece[static 8], size_t *ret_consumed)
-{
-    uint32_t code = utf8_decode(text, ret_consumed);
-
-    if (code == '\n')
-        return snprintf(ret_piece, 8, "\\n");
-    if (code == '\t')
-        return snprintf(ret_piece, 8, "\\t");
-    if (*ret_consumed == 1 && (code == 0 || is_control(code)))
-        return snprintf(ret_piece, 8, "\\x%02x", (unsigned char)text[0]);
-    if (is_control(code))
-        return snprintf(ret_piece, 8, "\\u%04" PRIx32, code & 0xffff);
-    memcpy(ret_piece, text, *ret_consumed);
-    return (int)*ret_consumed;
-}
-
-/*
- * One line for people: not meant to be turned back, so a backslash stays as it is. Whole characters
- * only; what does not fit is cut off, and the mark says so.
- */
-static size_t escape(const char *text, char *buffer, size_t size)
-{
-    size_t length = 0, fits = 0;
-
-    while (*text) {
-        char piece[8];
-        size_t consumed, n = (size_t)escape_one(text, piece, &consumed);
-
-        if (length + n + 1 > size) {
-            memcpy(buffer + fits, CUT_MARK, sizeof(CUT_MARK));
-            return fits + sizeof(CUT_MARK) - 1;
-        }
-        memcpy(buffer + length, piece, n);
-        length += n;
-        if (length + sizeof(CUT_MARK) <= size)
-            fits = length;
-        text += consumed;
-    }
-    buffer[length] = '\0';
-    return length;
-}
 
 /* journald drops fields of other names; those that begin with an underscore are its own. */
 static bool is_field_name(const char *name)
@@ -205,7 +121,7 @@ void log_record(int level, const char *message_id, const struct log_field *field
     assert(n_fields <= LOG_FIELDS_MAX);
 
     if (output.sink || level <= output.max_level) {
-        escape(message, escaped, sizeof(escaped));
+        printable_line(message, escaped, sizeof(escaped));
         if (output.sink)
             output.sink(output.sink_userdata, level, message_id, fields, n_fields, escaped);
         else if (!output.to_journal ||
