@@ -44,6 +44,11 @@ enum aws_operation {
     LOGS_STOP_QUERY,
     ECS_DESCRIBE_SERVICES,
     ECS_UPDATE_SERVICE,
+    AWS_N_DAEMON_OPERATIONS,
+    /* What provisionerctl asks besides, and the daemon never. */
+    LOGS_DESCRIBE_LOG_GROUPS = AWS_N_DAEMON_OPERATIONS,
+    ECS_LIST_CLUSTERS,
+    ECS_LIST_SERVICES,
     AWS_N_OPERATIONS,
 };
 

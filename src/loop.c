@@ -88,6 +88,15 @@ void loop_exit(struct loop *loop, int code)
     (void)r;
 }
 
+int loop_run_until(struct loop *loop, const bool *done)
+{
+    int r = 0;
+
+    while (!*done && r >= 0)
+        r = sd_event_run(loop->event, UINT64_MAX);
+    return r < 0 ? r : 0;
+}
+
 /* The clocks are asked anew each time: sd_event_now() is as old as the loop's turn, and a callback
  * may have been long at work. */
 static int64_t clock_ms(clockid_t clock)

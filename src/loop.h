@@ -30,6 +30,10 @@ struct loop *loop_free(struct loop *loop);
 int loop_run(struct loop *loop);
 void loop_exit(struct loop *loop, int code);
 
+/* For programs that do one thing after the other: runs until *done, which callbacks set, and may be
+ * called again. Returns 0 or a negative errno. */
+int loop_run_until(struct loop *loop, const bool *done);
+
 struct wall loop_wall(struct loop *loop);
 struct mono loop_mono(struct loop *loop);
 

@@ -13,11 +13,9 @@
 #include <time.h>
 
 #include "audit.h"
-#include "aws.h"
 #include "cleanup.h"
 #include "config.h"
-#include "credentials.h"
-#include "http.h"
+#include "connection.h"
 #include "log.h"
 #include "loop.h"
 #include "scheduler.h"
@@ -29,13 +27,6 @@
 
 /* Blocks from this size on are given back to the system as soon as they are freed: mallopt(3). */
 #define LARGE_BLOCK_SIZE (256 << 10)
-
-/* Everything that talks to AWS under one set of credentials; replaced whole when those change. */
-struct connection {
-    struct http *http;
-    struct credentials *credentials;
-    struct aws *aws;
-};
 
 struct daemon {
     const char *config_path;
@@ -67,50 +58,6 @@ static void usage(FILE *out)
           out);
 }
 
-/* --- connection --------------------------------------------------------------------------------- */
-
-static void connection_close(struct connection *connection)
-{
-    aws_free(connection->aws);
-    credentials_free(connection->credentials);
-    http_free(connection->http);
-    *connection = (struct connection){0};
-}
-
-static int connection_open(struct loop *loop, const struct config *config, struct connection *ret)
-{
-    const char *ca_bundle = config->ca_bundle ? config->ca_bundle : getenv("AWS_CA_BUNDLE");
-    const struct http_options http_options = {.ca_bundle = ca_bundle};
-    const struct credentials_options credentials_options = {
-        .profile = config->profile, .region = config->region, .endpoint_url = config->endpoint_url};
-    const struct aws_options aws_options = {.endpoint_url = config->endpoint_url};
-    struct connection connection = {0};
-    int r;
-
-    if ((r = http_new(loop, &http_options, &connection.http)) < 0 ||
-        (r = credentials_new(loop, connection.http, &credentials_options,
-                             &connection.credentials)) < 0 ||
-        (r = aws_new(loop, connection.http, connection.credentials, &aws_options,
-                     &connection.aws)) < 0) {
-        connection_close(&connection);
-        return r;
-    }
-    *ret = connection;
-    return 0;
-}
-
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool is_same_connection(const struct config *a, const struct config *b)
-{
-    return is_same_text(a->region, b->region) && is_same_text(a->profile, b->profile) &&
-           is_same_text(a->endpoint_url, b->endpoint_url) &&
-           is_same_text(a->ca_bundle, b->ca_bundle);
-}
-
 /* --- systemd ------------------------------------------------------------------------------------ */
 
 static void status_changed(void *userdata)
@@ -135,7 +82,7 @@ static void status_changed(void *userdata)
 static int apply_config(struct daemon *daemon, struct config *config)
 {
     struct connection old = daemon->connection;
-    bool keeps = is_same_connection(config, scheduler_config(daemon->scheduler));
+    bool keeps = connection_is_same(config, scheduler_config(daemon->scheduler));
     int r = 0;
 
     if (!keeps)

@@ -39,6 +39,13 @@ static const struct operation OPERATIONS[AWS_N_OPERATIONS] = {
                                .answer_size_max = ANSWER_SIZE_MAX},
     [ECS_UPDATE_SERVICE] = {ECS("UpdateService"), .rate = 5, .burst = 40,
                             .answer_size_max = ANSWER_SIZE_MAX},
+    /* Lists, read once when somebody sets things up: well within what AWS grants. */
+    [LOGS_DESCRIBE_LOG_GROUPS] = {LOGS("DescribeLogGroups"), .rate = 4, .burst = 1,
+                                  .answer_size_max = SMALL_ANSWER_SIZE_MAX},
+    [ECS_LIST_CLUSTERS] = {ECS("ListClusters"), .rate = 10, .burst = 10,
+                           .answer_size_max = SMALL_ANSWER_SIZE_MAX},
+    [ECS_LIST_SERVICES] = {ECS("ListServices"), .rate = 10, .burst = 10,
+                           .answer_size_max = SMALL_ANSWER_SIZE_MAX},
 };
 
 const struct operation *operation_get(enum aws_operation operation)

@@ -310,6 +310,15 @@ int loop_run(struct loop *loop)
     return loop->exited ? loop->exit_code : -EDEADLK;
 }
 
+int loop_run_until(struct loop *loop, const bool *done)
+{
+    while (!*done) {
+        if (!step(loop, MONO_FOREVER))
+            return -EDEADLK;
+    }
+    return 0;
+}
+
 void loop_exit(struct loop *loop, int code)
 {
     loop->exited = true;

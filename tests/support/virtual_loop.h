@@ -16,7 +16,7 @@
  *     ... assert ...
  *
  * loop_run() fires timers until loop_exit(); when none is armed, nothing can happen any more, and it
- * returns -EDEADLK. File descriptors have no place in virtual time: loop_io_new() is -ENOTSUP.
+ * returns -EDEADLK; so does loop_run_until(). File descriptors have no place in virtual time: loop_io_new() is -ENOTSUP.
  * loop_watchdog_enable() returns 0.
  */
 

@@ -158,6 +158,9 @@ static void every_operation_has_its_names(void **state)
         [LOGS_STOP_QUERY] = {"StopQuery", "logs:StopQuery"},
         [ECS_DESCRIBE_SERVICES] = {"DescribeServices", "ecs:DescribeServices"},
         [ECS_UPDATE_SERVICE] = {"UpdateService", "ecs:UpdateService"},
+        [LOGS_DESCRIBE_LOG_GROUPS] = {"DescribeLogGroups", "logs:DescribeLogGroups"},
+        [ECS_LIST_CLUSTERS] = {"ListClusters", "ecs:ListClusters"},
+        [ECS_LIST_SERVICES] = {"ListServices", "ecs:ListServices"},
     };
     assert_int_equal(ARRAY_LENGTH(NAMES), AWS_N_OPERATIONS);
     for (size_t i = 0; i < AWS_N_OPERATIONS; i++) {
