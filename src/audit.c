@@ -116,19 +116,27 @@ static const char *or_unknown(const char *text)
 }
 
 /* "held awake until 18:00 by alice: demo at five". */
-static void say_request(struct record *record, const struct audit_facts *facts)
+static void say_request(struct record *record, const struct audit_request *request)
 {
     char until[WALL_TEXT_MAX];
 
-    if (facts->reason == POLICY_SLEEP_ASKED)
-        record_say(record, "asked for");
-    else
+    switch (request->kind) {
+    case POLICY_HOLD_AWAKE:
+    case POLICY_HOLD_ASLEEP:
         record_say(record, "held %s until %s",
-                   facts->reason == POLICY_HELD_AWAKE ? "awake" : "asleep",
-                   wall_format_local(facts->request_until, false, until));
-    record_say(record, " by %s", or_unknown(facts->request_by));
-    if (facts->request_why && facts->request_why[0])
-        record_say(record, ": %s", facts->request_why);
+                   request->kind == POLICY_HOLD_AWAKE ? "awake" : "asleep",
+                   wall_format_local(request->until, false, until));
+        break;
+    case POLICY_SLEEP:
+        record_say(record, "asked to sleep");
+        break;
+    case POLICY_NO_REQUEST:
+        record_say(record, "released");
+        break;
+    }
+    record_say(record, " by %s", or_unknown(request->by));
+    if (request->why && request->why[0])
+        record_say(record, ": %s", request->why);
 }
 
 static void say_reason(struct record *record, const struct audit_facts *facts)
@@ -141,7 +149,7 @@ static void say_reason(struct record *record, const struct audit_facts *facts)
     case POLICY_HELD_AWAKE:
     case POLICY_HELD_ASLEEP:
     case POLICY_SLEEP_ASKED:
-        say_request(record, facts);
+        say_request(record, &facts->request);
         return;
     case POLICY_ACTIVITY:
         say_activity(record, facts);
@@ -219,7 +227,7 @@ static void add_facts(struct record *record, const struct audit_facts *facts,
     record_add(record, "PROVISIONERD_REASON", policy_reason_name(facts->reason));
     record_add(record, "PROVISIONERD_SERVICE", facts->service);
     record_add(record, "PROVISIONERD_COUNTS", facts->counts);
-    record_add(record, "PROVISIONERD_BY", facts->request_by);
+    record_add(record, "PROVISIONERD_BY", facts->request.by);
     record_add(record, "PROVISIONERD_ERROR", facts->trouble);
     record_add(record, "PROVISIONERD_REQUEST_ID", facts->request_id);
     record_add(record, "PROVISIONERD_QUERY_ID", facts->query_id);
@@ -306,6 +314,15 @@ void audit_stay(const struct config_environment *environment, const struct audit
     record_say(&record, "not put to sleep: ");
     say_reason(&record, facts);
     record_write(&record, is_trouble ? LOG_WARNING : LOG_INFO, AUDIT_ID_STAY);
+}
+
+void audit_asked(const struct config_environment *environment, const struct audit_request *request)
+{
+    struct record record = record_for(environment);
+
+    record_add(&record, "PROVISIONERD_BY", request->by);
+    say_request(&record, request);
+    record_write(&record, LOG_NOTICE, AUDIT_ID_ASKED);
 }
 
 void audit_removed(const char *name, const char *cluster, const char *service,

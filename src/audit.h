@@ -28,11 +28,20 @@
 #define AUDIT_ID_FOUND "4b60980f16ff41088d0ec614c6705d19"
 #define AUDIT_ID_TROUBLE "833ecaa6e46146a3861895fc47c4a9a0"
 #define AUDIT_ID_RECOVERED "867cc7cfbdc444ee849596275bada61e"
+#define AUDIT_ID_ASKED "a4b01582bee6445f8aa9b75b294ead75"
 #define AUDIT_ID_REMOVED "aecb931be53e4daf8b8a7c517d1ed5bb"
 #define AUDIT_ID_STARTED "f27f74c2e6c94789b584909cce4614ff"
 #define AUDIT_ID_STOPPED "9d8970543bc14191bbb9e2d2ece3b532"
 #define AUDIT_ID_RELOADED "faee47ec6478492991f82859e30ca4d6"
 #define AUDIT_ID_RELOAD_REFUSED "08238f63ff95458581775631186572e6"
+
+/* What somebody asked for. Borrowed. */
+struct audit_request {
+    enum policy_request_kind kind; /* POLICY_NO_REQUEST: took back what was asked for */
+    struct wall until;
+    const char *by;
+    const char *why; /* may be empty */
+};
 
 /* The facts behind a decision; unknown ones are WALL_NEVER, NULL or false. Borrowed. */
 struct audit_facts {
@@ -49,10 +58,8 @@ struct audit_facts {
     bool has_statistics;
     double records_scanned;
     double bytes_scanned;
-    struct wall looked_at;  /* the last look before the act */
-    const char *request_by; /* who asked for it by hand */
-    const char *request_why;
-    struct wall request_until;
+    struct wall looked_at;        /* the last look before the act */
+    struct audit_request request; /* what was asked for by hand, if that is the reason */
     int64_t window_ms;
 };
 
@@ -65,6 +72,7 @@ void audit_wake(const struct config_environment *environment, const struct audit
 void audit_awake(const struct config_environment *environment, const char *counts);
 /* Why it was not put to sleep; the caller says it once a change of reason. */
 void audit_stay(const struct config_environment *environment, const struct audit_facts *facts);
+void audit_asked(const struct config_environment *environment, const struct audit_request *request);
 /* service: only that one of the environment's; NULL: all. */
 void audit_removed(const char *name, const char *cluster, const char *service,
                    const char *what_to_do);

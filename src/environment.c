@@ -201,8 +201,8 @@ static bool carry_out(struct environment *environment, const struct policy_decis
 
     if (decision->check_over) {
         observation->check_due =
-            mono_add(observation->now_mono, environment->rules.check_interval_ms);
-        if (actual.reason != POLICY_CONFIRMED_IDLE && actual.reason != POLICY_STILL_ASLEEP)
+            mono_add(observation->now_mono, policy_next_check_ms(&environment->rules, observation));
+        if (!policy_reason_is_for_sleep(actual.reason))
             tell_stay(environment, &actual);
         changed = true;
     }
@@ -351,6 +351,7 @@ int environment_new(const struct environment_context *context,
     if (r < 0)
         return r;
     environment_load(environment);
+    environment_load_request(environment);
     loop_timer_after(environment->timer, start_delay_ms);
     *ret = TAKE(environment);
     return 0;

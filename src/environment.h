@@ -57,6 +57,18 @@ void environment_reconfigure(struct environment *environment);
 void environment_release(struct environment *environment);
 bool environment_is_released(const struct environment *environment);
 
+/*
+ * What somebody asks for by hand, in place of what was asked for before; recorded, so that it survives a
+ * restart. POLICY_NO_REQUEST takes it back. by: who; why: may be empty; both are copied.
+ * Returns 0 (and if it cannot be recorded, that is a trouble of the environment's), -ENOMEM, or -E2BIG: a
+ * text is longer than STATE_REQUEST_TEXT_MAX; then nothing has changed.
+ */
+int environment_ask(struct environment *environment, const struct policy_request *request,
+                    const char *by, const char *why);
+
+/* The check is due now: if all is idle it is put to sleep, else it is told why not. */
+void environment_check_now(struct environment *environment);
+
 /* Tells that an environment was taken out of the configuration while asleep, and how to restore it. */
 void environment_tell_left(const struct state_environment *entry);
 

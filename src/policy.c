@@ -517,6 +517,12 @@ void policy_decide(const struct policy_rules *rules, const struct policy_observa
             wake_at(ret, observation->services[i].not_before);
 }
 
+bool policy_reason_is_for_sleep(enum policy_reason reason)
+{
+    return reason == POLICY_CONFIRMED_IDLE || reason == POLICY_STILL_ASLEEP ||
+           reason == POLICY_HELD_ASLEEP || reason == POLICY_SLEEP_ASKED;
+}
+
 const char *policy_reason_name(enum policy_reason reason)
 {
     switch (reason) {

@@ -323,6 +323,15 @@ void scheduler_stop(struct scheduler *scheduler)
         environment_stop(scheduler->environments[i]);
 }
 
+struct environment *scheduler_find(const struct scheduler *scheduler, const char *name)
+{
+    /* Those that are no longer configured come after the others. */
+    for (size_t i = 0; i < scheduler->n_environments - scheduler->n_released; i++)
+        if (strcmp(environment_config(scheduler->environments[i])->name, name) == 0)
+            return scheduler->environments[i];
+    return NULL;
+}
+
 /* --- status ------------------------------------------------------------------------------------- */
 
 struct totals {

@@ -9,6 +9,7 @@
 
 #include "aws.h"
 #include "config.h"
+#include "environment.h"
 #include "loop.h"
 #include "state.h"
 
@@ -38,6 +39,9 @@ int scheduler_reload(struct scheduler *scheduler, struct aws *aws, struct config
 
 /* No new decisions; UpdateService calls under way may still end (see aws_calls_pending()). */
 void scheduler_stop(struct scheduler *scheduler);
+
+/* By name; NULL if there is none, or it is no longer configured. Borrowed until the next reload. */
+struct environment *scheduler_find(const struct scheduler *scheduler, const char *name);
 
 /* The configuration in force. Borrowed until the next reload. */
 const struct config *scheduler_config(const struct scheduler *scheduler);

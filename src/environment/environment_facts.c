@@ -31,6 +31,18 @@ const char *environment_counts_text(const struct environment *environment, enum 
     return text;
 }
 
+static void add_request(const struct environment *environment, struct audit_facts *facts)
+{
+    const struct state_request *entry = state_find_request(
+        environment->context->state, environment->config->name, environment->config->cluster);
+
+    if (entry)
+        facts->request = (struct audit_request){.kind = entry->request.kind,
+                                                .until = entry->request.until,
+                                                .by = entry->by,
+                                                .why = entry->why};
+}
+
 struct audit_facts environment_facts(const struct environment *environment,
                                      const struct policy_decision *decision)
 {
@@ -46,6 +58,11 @@ struct audit_facts environment_facts(const struct environment *environment,
     };
 
     switch (decision->reason) {
+    case POLICY_HELD_AWAKE:
+    case POLICY_HELD_ASLEEP:
+    case POLICY_SLEEP_ASKED:
+        add_request(environment, &facts);
+        break;
     case POLICY_ADOPTED:
     case POLICY_SERVICE_MISSING:
         if (decision->service < environment->config->n_services)

@@ -100,6 +100,9 @@ void environment_tell_left_out(const struct environment *environment,
 /* A save failed: the state in memory goes back to what is true. */
 void environment_restore_record(struct environment *environment);
 
+/* environment_request.c: takes over what was asked for before a restart. */
+void environment_load_request(struct environment *environment);
+
 /* environment_facts.c. */
 enum counts_of {
     COUNTS_REPORTED,
