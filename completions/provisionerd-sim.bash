@@ -6,7 +6,7 @@ _provisionerd_sim()
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 
     case $before in
-    --scenario | --cert | --key | --port-file | --replay)
+    --scenario | --policy | --cert | --key | --port-file | --replay)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         compopt -o filenames
         return
@@ -24,8 +24,8 @@ _provisionerd_sim()
         return
         ;;
     esac
-    mapfile -t COMPREPLY < <(compgen -W '--scenario --listen --https-listen --cert --key --port-file
-        --allow-remote --replay --replay-format --replay-to --speed --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W '--scenario --policy --listen --https-listen --cert --key
+        --port-file --allow-remote --replay --replay-format --replay-to --speed --help --version' -- "$word")
 }
 
 complete -F _provisionerd_sim provisionerd-sim

@@ -3,6 +3,7 @@
 
 complete -c provisionerd-sim -f
 complete -c provisionerd-sim -l scenario -r -F -d 'The world to begin with, as JSON'
+complete -c provisionerd-sim -l policy -r -F -d 'What every key and role may do: an IAM policy'
 complete -c provisionerd-sim -l listen -x -d 'Where to listen for HTTP'
 complete -c provisionerd-sim -l https-listen -x -d 'Where to listen for HTTPS'
 complete -c provisionerd-sim -l cert -r -F -d 'Certificate, PEM'

@@ -151,7 +151,8 @@ static const struct admin_route routes[] = {
     {"DELETE", "services", admin_delete_service}, {"GET", "history", admin_get_history},
     {"DELETE", "history", admin_delete_history},  {"GET", "faults", admin_get_faults},
     {"POST", "faults", admin_post_fault},         {"DELETE", "faults", admin_delete_faults},
-    {"POST", "expire", admin_post_expire},
+    {"POST", "expire", admin_post_expire},        {"PUT", "policy", admin_put_policy},
+    {"DELETE", "policy", admin_delete_policy},
 };
 
 static const struct admin_route *find_route(struct admin_call *call,

@@ -35,7 +35,7 @@ struct admin_route {
 admin_run_fn admin_get_health, admin_get_stats, admin_get_operations, admin_put_clock,
     admin_patch_settings;
 admin_run_fn admin_get_history, admin_delete_history, admin_get_faults, admin_post_fault;
-admin_run_fn admin_delete_faults, admin_post_expire;
+admin_run_fn admin_delete_faults, admin_post_expire, admin_put_policy, admin_delete_policy;
 admin_run_fn admin_put_events, admin_put_log_group, admin_delete_log_group, admin_post_request;
 admin_run_fn admin_get_services, admin_put_service, admin_post_service, admin_delete_service;
 

@@ -326,6 +326,39 @@ int admin_post_expire(struct admin_call *call)
     return admin_add_int(call->answer, "expired", n);
 }
 
+/* Policies */
+
+static int set_policy(struct admin_call *call, const char *principal, struct json_object *document)
+{
+    _cleanup_free_ char *error = NULL;
+    int r = sim_policy_set(call->sim, principal, document, &error);
+    if (r == -ENOENT)
+        return admin_fail(call, "there is no key and no role '%s'", principal);
+    return r == -EINVAL ? admin_fail(call, "policy: %s", error ? error : "") : r;
+}
+
+/* Of the principal named, or of all. */
+int admin_put_policy(struct admin_call *call)
+{
+    static const char *const known[] = {"principal", "policy", NULL};
+    const char *principal = NULL;
+    struct json_object *document = NULL;
+    int r = admin_check_members(call, call->body, known);
+    if (r == 0)
+        r = admin_string(call, call->body, "principal", false, &principal);
+    if (r == 0 && json_get_object(call->body, "policy", &document) < 0)
+        r = admin_fail(call, "member 'policy' must be a policy document");
+    return r == 0 ? set_policy(call, principal, document) : r;
+}
+
+/* Everything is allowed again. */
+int admin_delete_policy(struct admin_call *call)
+{
+    const char *principal = NULL;
+    (void)json_get_string(call->query, "principal", &principal);
+    return set_policy(call, principal, NULL);
+}
+
 /* Operations */
 
 static int add_operations(struct admin_call *call, const char *service,

@@ -114,6 +114,9 @@ const struct sim_service *ecs_task_definition_find(const struct sim *sim, const 
 int ecs_task_definition_to_json(const struct sim *sim, const struct sim_service *service,
                                 struct json_object *object);
 
+/* ecs_resources.c: the ARNs that IAM is asked about. */
+sim_resource_fn ecs_cluster_resource, ecs_service_resource, ecs_arn_resource;
+
 /* ecs_describe.c: as the API shows it. */
 int ecs_service_to_json(const struct sim *sim, const struct sim_service *service, int64_t shown_ms,
                         bool with_tags, struct json_object *object);

@@ -523,66 +523,18 @@ static int list_tags(struct sim *sim, struct sim_call *call)
     return r == 0 ? ecs_tags_to_json(tags, *n_tags, array) : r;
 }
 
-static const char *cluster_named(const struct sim_call *call)
-{
-    const char *name;
-    if (json_get_string(call->parameters, "cluster", &name) < 0)
-        return "default";
-    const char *slash = strrchr(name, '/');
-    return slash ? slash + 1 : name;
-}
-
-static bool cluster_resource(struct sim *sim, const struct sim_call *call, size_t n, char *buffer)
-{
-    if (n > 0)
-        return false;
-    snprintf(buffer, SIM_ARN_MAX, "arn:aws:ecs:%s:%s:cluster/%.255s", sim->region, sim->account,
-             cluster_named(call));
-    return true;
-}
-
-/* `service`, `serviceName` or the n-th of `services`. */
-static bool service_resource(struct sim *sim, const struct sim_call *call, size_t n, char *buffer)
-{
-    const char *name = NULL;
-    struct json_object *names;
-    if (json_get_array(call->parameters, "services", &names) == 0) {
-        struct json_object *element = json_object_array_get_idx(names, n);
-        if (json_object_is_type(element, json_type_string))
-            name = json_object_get_string(element);
-    } else if (n == 0 && json_get_string(call->parameters, "service", &name) < 0) {
-        (void)json_get_string(call->parameters, "serviceName", &name);
-    }
-    if (!name)
-        return false;
-    const char *slash = strrchr(name, '/');
-    snprintf(buffer, SIM_ARN_MAX, "arn:aws:ecs:%s:%s:service/%.255s/%.255s", sim->region,
-             sim->account, cluster_named(call), slash ? slash + 1 : name);
-    return true;
-}
-
-static bool arn_resource(struct sim *sim, const struct sim_call *call, size_t n, char *buffer)
-{
-    const char *arn;
-    (void)sim;
-    if (n > 0 || json_get_string(call->parameters, "resourceArn", &arn) < 0)
-        return false;
-    snprintf(buffer, SIM_ARN_MAX, "%s", arn);
-    return true;
-}
-
 const struct sim_operation SIM_ECS_OPERATIONS[] = {
-    {"DescribeServices", describe_services, service_resource, SIM_ECS, false},
-    {"UpdateService", update_service, service_resource, SIM_ECS, false},
-    {"CreateService", create_service, service_resource, SIM_ECS, false},
-    {"DeleteService", delete_service, service_resource, SIM_ECS, false},
-    {"ListServices", list_services, NULL, SIM_ECS, false},
-    {"ListClusters", list_clusters, NULL, SIM_ECS, false},
-    {"DescribeClusters", describe_clusters, cluster_resource, SIM_ECS, false},
-    {"DescribeTaskDefinition", describe_task_definition, NULL, SIM_ECS, false},
-    {"CreateCluster", create_cluster, cluster_resource, SIM_ECS, false},
-    {"TagResource", tag_resource, arn_resource, SIM_ECS, false},
-    {"UntagResource", untag_resource, arn_resource, SIM_ECS, false},
-    {"ListTagsForResource", list_tags, arn_resource, SIM_ECS, false},
+    {"DescribeServices", describe_services, ecs_service_resource, SIM_ECS, false, true},
+    {"UpdateService", update_service, ecs_service_resource, SIM_ECS, false, true},
+    {"CreateService", create_service, ecs_service_resource, SIM_ECS, false, true},
+    {"DeleteService", delete_service, ecs_service_resource, SIM_ECS, false, true},
+    {"ListServices", list_services, NULL, SIM_ECS, false, true},
+    {"ListClusters", list_clusters, NULL, SIM_ECS, false, false},
+    {"DescribeClusters", describe_clusters, ecs_cluster_resource, SIM_ECS, false, false},
+    {"DescribeTaskDefinition", describe_task_definition, NULL, SIM_ECS, false, false},
+    {"CreateCluster", create_cluster, ecs_cluster_resource, SIM_ECS, false, false},
+    {"TagResource", tag_resource, ecs_arn_resource, SIM_ECS, false, false},
+    {"UntagResource", untag_resource, ecs_arn_resource, SIM_ECS, false, false},
+    {"ListTagsForResource", list_tags, ecs_arn_resource, SIM_ECS, false, false},
 };
 const size_t SIM_N_ECS_OPERATIONS = ARRAY_LENGTH(SIM_ECS_OPERATIONS);

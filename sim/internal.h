@@ -6,7 +6,7 @@
  * Between the files of the model; fronts and tests want sim/model.h.
  *
  * A call goes through protocol.c: target, signature (verify.c), throttle (throttle.c), permission
- * (principals.c), faults in place of the answer (faults.c), the operation (logs_*.c, ecs_service.c),
+ * (principals.c, iam.c), faults in place of the answer (faults.c), the operation (logs_*.c, ecs_service.c),
  * faults on the answer (spoil.c), history (history.c).
  */
 
@@ -36,6 +36,7 @@ struct sim_operation {
     sim_resource_fn *resource; /* NULL: "*" */
     enum sim_service_kind service;
     bool unsigned_call;
+    bool has_cluster; /* policies may ask for the condition key ecs:cluster */
 };
 
 extern const struct sim_operation SIM_LOGS_OPERATIONS[], SIM_ECS_OPERATIONS[],
@@ -98,7 +99,6 @@ int sim_verify(struct sim *sim, const struct sim_request *request, const char *s
 /* principals.c */
 int sim_key_add(struct sim *sim, struct sim_key *key); /* takes key, even on error */
 struct sim_key *sim_key_free(struct sim_key *key);
-void sim_permissions_free(struct sim_permission *permissions, size_t n);
 void sim_role_clear(struct sim_role *role);
 int sim_authorize(struct sim *sim, const struct sim_operation *operation, struct sim_call *call);
 

@@ -420,6 +420,13 @@ static const char *named_group(const struct sim_call *call, size_t n)
     return json_object_is_type(element, json_type_string) ? json_object_get_string(element) : NULL;
 }
 
+static void name_resource(const struct sim *sim, const char *group, const char *stream,
+                          char *buffer)
+{
+    snprintf(buffer, SIM_ARN_MAX, "arn:aws:logs:%s:%s:log-group:%.512s:log-stream:%.350s",
+             sim->region, sim->account, group, stream);
+}
+
 /* As AWS names it in refusals: the group, and all streams in it. */
 static bool group_resource(struct sim *sim, const struct sim_call *call, size_t n, char *buffer)
 {
@@ -427,24 +434,45 @@ static bool group_resource(struct sim *sim, const struct sim_call *call, size_t 
     if (!name)
         return false;
     const struct sim_log_group *group = sim_log_group_find(sim, name);
-    if (group)
-        name = group->name;
-    snprintf(buffer, SIM_ARN_MAX, "arn:aws:logs:%s:%s:log-group:%.512s:log-stream:", sim->region,
-             sim->account, name);
+    name_resource(sim, group ? group->name : name, "", buffer);
+    return true;
+}
+
+static bool stream_resource(struct sim *sim, const struct sim_call *call, size_t n, char *buffer)
+{
+    const char *stream = "";
+    const char *group = n == 0 ? named_group(call, 0) : NULL;
+    if (!group)
+        return false;
+    (void)json_get_string(call->parameters, "logStreamName", &stream);
+    name_resource(sim, group, stream, buffer);
+    return true;
+}
+
+/* The n-th log group of the query. */
+static bool query_resource(struct sim *sim, const struct sim_call *call, size_t n, char *buffer)
+{
+    const char *id;
+    const struct sim_query *query = NULL;
+    if (json_get_string(call->parameters, "queryId", &id) == 0)
+        query = sim_query_find(sim, id);
+    if (!query || n >= query->n_log_groups)
+        return false;
+    name_resource(sim, query->log_groups[n], "", buffer);
     return true;
 }
 
 const struct sim_operation SIM_LOGS_OPERATIONS[] = {
-    {"FilterLogEvents", sim_filter_log_events, group_resource, SIM_LOGS, false},
-    {"StartQuery", sim_start_query, group_resource, SIM_LOGS, false},
-    {"GetQueryResults", sim_get_query_results, NULL, SIM_LOGS, false},
-    {"StopQuery", sim_stop_query, NULL, SIM_LOGS, false},
-    {"DescribeQueries", sim_describe_queries, NULL, SIM_LOGS, false},
-    {"DescribeLogGroups", describe_log_groups, NULL, SIM_LOGS, false},
-    {"DescribeLogStreams", describe_log_streams, group_resource, SIM_LOGS, false},
-    {"CreateLogGroup", create_log_group, group_resource, SIM_LOGS, false},
-    {"DeleteLogGroup", delete_log_group, group_resource, SIM_LOGS, false},
-    {"CreateLogStream", create_log_stream, group_resource, SIM_LOGS, false},
-    {"PutLogEvents", put_log_events, group_resource, SIM_LOGS, false},
+    {"FilterLogEvents", sim_filter_log_events, group_resource, SIM_LOGS, false, false},
+    {"StartQuery", sim_start_query, group_resource, SIM_LOGS, false, false},
+    {"GetQueryResults", sim_get_query_results, query_resource, SIM_LOGS, false, false},
+    {"StopQuery", sim_stop_query, NULL, SIM_LOGS, false, false},
+    {"DescribeQueries", sim_describe_queries, NULL, SIM_LOGS, false, false},
+    {"DescribeLogGroups", describe_log_groups, NULL, SIM_LOGS, false, false},
+    {"DescribeLogStreams", describe_log_streams, group_resource, SIM_LOGS, false, false},
+    {"CreateLogGroup", create_log_group, group_resource, SIM_LOGS, false, false},
+    {"DeleteLogGroup", delete_log_group, group_resource, SIM_LOGS, false, false},
+    {"CreateLogStream", create_log_stream, stream_resource, SIM_LOGS, false, false},
+    {"PutLogEvents", put_log_events, stream_resource, SIM_LOGS, false, false},
 };
 const size_t SIM_N_LOGS_OPERATIONS = ARRAY_LENGTH(SIM_LOGS_OPERATIONS);

@@ -36,6 +36,7 @@ static const char usage[] =
     "A simulated AWS: CloudWatch Logs, ECS, STS, IMDSv2 and the container credentials endpoint.\n"
     "\n"
     "      --scenario FILE         the world to begin with, as JSON (default: cluster staging)\n"
+    "      --policy FILE           what every key and role may do: an IAM policy document, JSON\n"
     "      --listen ADDR:PORT      HTTP (default 127.0.0.1:4566); port 0 picks one\n"
     "      --https-listen ADDR:PORT  HTTPS too, with --cert FILE and --key FILE (PEM)\n"
     "      --port-file FILE        write {\"http\": N, \"https\": N} there when ready\n"
@@ -52,7 +53,7 @@ static const char usage[] =
     "in sim/README.md.\n";
 
 struct options {
-    const char *scenario;
+    const char *scenario, *policy;
     const char *certificate, *private_key; /* files */
     const char *port_file;
     const char *replay, *replay_to;
@@ -98,6 +99,7 @@ static int parse_speed(const char *text, double *ret)
 
 enum {
     OPTION_SCENARIO = 1,
+    OPTION_POLICY,
     OPTION_LISTEN,
     OPTION_HTTPS_LISTEN,
     OPTION_CERT,
@@ -114,6 +116,7 @@ enum {
 
 static const struct option long_options[] = {
     {"scenario", required_argument, NULL, OPTION_SCENARIO},
+    {"policy", required_argument, NULL, OPTION_POLICY},
     {"listen", required_argument, NULL, OPTION_LISTEN},
     {"https-listen", required_argument, NULL, OPTION_HTTPS_LISTEN},
     {"cert", required_argument, NULL, OPTION_CERT},
@@ -134,6 +137,9 @@ static int parse_option(struct options *options, int option)
     switch (option) {
     case OPTION_SCENARIO:
         options->scenario = optarg;
+        return 0;
+    case OPTION_POLICY:
+        options->policy = optarg;
         return 0;
     case OPTION_LISTEN:
         options->server.http_listen = optarg;
@@ -274,6 +280,20 @@ static int load_world(struct program *program, const char *path)
     return 0;
 }
 
+static int load_policy(struct program *program, const char *path)
+{
+    _cleanup_free_ char *text = NULL, *error = NULL;
+    _cleanup_json_ struct json_object *document = NULL;
+    size_t size = 0;
+    int r = read_file(path, &text, &size);
+    if (r < 0)
+        return r;
+    if (json_parse(text, size, &document) < 0)
+        return complain("%s: not JSON", path);
+    r = sim_policy_set(program->sim, NULL, document, &error);
+    return r < 0 ? complain("%s: %s", path, error ? error : strerror(-r)) : 0;
+}
+
 static int start_server(struct program *program, struct options *options)
 {
     _cleanup_free_ char *certificate = NULL;
@@ -397,6 +417,8 @@ static int run(struct program *program, struct options *options)
     int r = open_signals(&signals);
     if (r == 0)
         r = load_world(program, options->scenario);
+    if (r == 0 && options->policy)
+        r = load_policy(program, options->policy);
     if (r == 0)
         r = start_replay(program, options);
     if (r == 0)

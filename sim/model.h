@@ -39,10 +39,11 @@
  *     "credentials": [ {                  default: AWS's documented example key, allowed everything
  *       "access_key_id": "...", "secret_access_key": "...", "session_token": "...",
  *       "arn": "arn:aws:iam::123456789012:user/bastion", "expires": "2026-03-01T00:00:00Z",
- *       "allow": [ "logs:*", { "action": "ecs:UpdateService", "resource": "arn:...*" } ]
+ *       "policy": { "Version": "2012-10-17", "Statement": [...] }   see iam.h; without: everything;
+ *       "allow": [ "logs:*", { "action": "ecs:UpdateService", "resource": "arn:...*" } ]    or so
  *     } ],
  *     "roles": [ { "arn": "arn:aws:iam::123456789012:role/x", "external_id": "...",
- *                  "web_identity_token": "...", "max_session_s": 3600, "allow": [...] } ],
+ *                  "web_identity_token": "...", "max_session_s": 3600, "policy": {...} } ],
  *     "imds": { "enabled": true, "role": "x", "session_s": 21600 },
  *     "container": { "path": "/v2/credentials/1", "authorization_token": "...", "role": "x",
  *                    "session_s": 21600 },
@@ -113,21 +114,14 @@ int sim_setting_get(const struct sim *sim, const char *name, int64_t *ret);
 
 /* Identity */
 
-struct sim_permission {
-    char *action;   /* glob: "logs:*" */
-    char *resource; /* glob */
-};
-
 struct sim_key {
     char *access_key_id;
     char *secret_access_key;
     char *session_token; /* NULL: a user's long-lived key */
     char *arn;
-    struct wall expires; /* SIM_FOREVER */
-    struct sim_permission *permissions;
-    size_t n_permissions;
-    bool allow_everything;
-    bool issued; /* by sim_key_issue(); forgotten a day after its end */
+    struct wall expires;        /* SIM_FOREVER */
+    struct json_object *policy; /* iam.h; NULL: everything is allowed */
+    bool issued;                /* by sim_key_issue(); forgotten a day after its end */
 };
 
 struct sim_role {
@@ -136,9 +130,7 @@ struct sim_role {
     char *external_id;        /* NULL: none asked for */
     char *web_identity_token; /* NULL: not by web identity */
     int64_t max_session_s;
-    struct sim_permission *permissions;
-    size_t n_permissions;
-    bool allow_everything;
+    struct json_object *policy; /* of its sessions; NULL: everything is allowed */
 };
 
 struct sim_imds {
@@ -161,6 +153,12 @@ const struct sim_role *sim_role_find(const struct sim *sim, const char *arn_or_n
  * Keys that expired more than a day ago are forgotten. Borrowed by *ret until then. */
 int sim_key_issue(struct sim *sim, const struct sim_role *role, const char *session_name,
                   int64_t duration_s, struct wall now, const struct sim_key **ret);
+
+/* From now on: the policy document (NULL: everything is allowed) of an access key id or a role, by name
+ * or ARN, with its sessions; of all of them if principal is NULL. -ENOENT: there is no such principal;
+ * -EINVAL: *ret_error (allocated) says what is wrong with the document. */
+int sim_policy_set(struct sim *sim, const char *principal, struct json_object *document,
+                   char **ret_error);
 
 /* Makes a key expire at a moment, for tests. */
 int sim_key_expire(struct sim *sim, const char *access_key_id, struct wall when);

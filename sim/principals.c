@@ -4,21 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/iam.h"
 #include "sim/internal.h"
 #include "src/cleanup.h"
+#include "src/json.h"
 
-/* Who may call what: keys, roles and their sessions, permissions. */
+/* Who may call what: keys, roles and their sessions, and the policies of these. */
 
 #define KEY_KEPT_MS MS_PER_DAY /* after its end: "expired" is another answer than "unknown" */
-
-void sim_permissions_free(struct sim_permission *permissions, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        free(permissions[i].action);
-        free(permissions[i].resource);
-    }
-    free(permissions);
-}
 
 struct sim_key *sim_key_free(struct sim_key *key)
 {
@@ -28,7 +21,7 @@ struct sim_key *sim_key_free(struct sim_key *key)
     free(key->secret_access_key);
     free(key->session_token);
     free(key->arn);
-    sim_permissions_free(key->permissions, key->n_permissions);
+    json_object_put(key->policy);
     free(key);
     return NULL;
 }
@@ -41,7 +34,7 @@ void sim_role_clear(struct sim_role *role)
     free(role->name);
     free(role->external_id);
     free(role->web_identity_token);
-    sim_permissions_free(role->permissions, role->n_permissions);
+    json_object_put(role->policy);
     *role = (struct sim_role){0};
 }
 
@@ -95,24 +88,6 @@ static void forget_old_keys(struct sim *sim, struct wall now)
     sim->n_keys = kept;
 }
 
-static int copy_permissions(const struct sim_role *role, struct sim_key *key)
-{
-    key->allow_everything = role->allow_everything;
-    if (role->n_permissions == 0)
-        return 0;
-    key->permissions = calloc(role->n_permissions, sizeof(*key->permissions));
-    if (!key->permissions)
-        return -ENOMEM;
-    key->n_permissions = role->n_permissions;
-    for (size_t i = 0; i < role->n_permissions; i++) {
-        key->permissions[i].action = strdup(role->permissions[i].action);
-        key->permissions[i].resource = strdup(role->permissions[i].resource);
-        if (!key->permissions[i].action || !key->permissions[i].resource)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
 /* "ASIA" and 16 of A-Z, 2-7, as STS makes them. */
 static int make_key_texts(struct sim *sim, struct sim_key *key)
 {
@@ -145,10 +120,9 @@ int sim_key_issue(struct sim *sim, const struct sim_role *role, const char *sess
     if (!key)
         return -ENOMEM;
     int r = make_key_texts(sim, key);
-    if (r == 0)
-        r = copy_permissions(role, key);
     if (r < 0)
         return r;
+    key->policy = json_object_get(role->policy);
     if (asprintf(&key->arn, "arn:aws:sts::%s:assumed-role/%s/%s", sim->account, role->name,
                  session_name) < 0) {
         key->arn = NULL;
@@ -173,36 +147,71 @@ int sim_key_expire(struct sim *sim, const char *access_key_id, struct wall when)
     return 0;
 }
 
-/* IAM's wildcards: '*' any run, '?' one character. */
-static bool glob_matches(const char *pattern, const char *text)
+/* --- permissions --------------------------------------------------------------------------------- */
+
+static void replace_policy(struct json_object **policy, struct json_object *document)
 {
-    const char *star = NULL, *resume = NULL;
-    while (*text) {
-        if (*pattern == '*') {
-            star = pattern++;
-            resume = text;
-        } else if (*pattern == '?' || *pattern == *text) {
-            pattern++;
-            text++;
-        } else if (star) {
-            pattern = star + 1;
-            text = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
+    json_object_put(*policy);
+    *policy = json_object_get(document);
 }
 
-static bool is_allowed(const struct sim_key *key, const char *action, const char *resource)
+static bool is_session_of(const struct sim_key *key, const struct sim_role *role)
 {
-    for (size_t i = 0; i < key->n_permissions; i++)
-        if (glob_matches(key->permissions[i].action, action) &&
-            glob_matches(key->permissions[i].resource, resource))
-            return true;
-    return false;
+    const char *name = key->issued ? strstr(key->arn, ":assumed-role/") : NULL;
+    size_t length = strlen(role->name);
+    name = name ? name + strlen(":assumed-role/") : NULL;
+    return name && strncmp(name, role->name, length) == 0 && name[length] == '/';
+}
+
+int sim_policy_set(struct sim *sim, const char *principal, struct json_object *document,
+                   char **ret_error)
+{
+    int r = document ? iam_policy_check(document, ret_error) : 0;
+    bool found = !principal;
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < sim->n_keys; i++) {
+        if (principal && strcmp(sim->keys[i]->access_key_id, principal) != 0)
+            continue;
+        replace_policy(&sim->keys[i]->policy, document);
+        found = true;
+    }
+    for (size_t i = 0; i < sim->n_roles; i++) {
+        struct sim_role *role = &sim->roles[i];
+        if (principal && strcmp(role->arn, principal) != 0 && strcmp(role->name, principal) != 0)
+            continue;
+        replace_policy(&role->policy, document);
+        for (size_t k = 0; k < sim->n_keys; k++)
+            if (is_session_of(sim->keys[k], role))
+                replace_policy(&sim->keys[k]->policy, document);
+        found = true;
+    }
+    return found ? 0 : -ENOENT;
+}
+
+/* The ARN of the cluster that the call names, for ecs:cluster. */
+static void cluster_arn(const struct sim *sim, const struct sim_call *call, char *buffer)
+{
+    const char *name = "default";
+    (void)json_get_string(call->parameters, "cluster", &name);
+    const char *slash = strrchr(name, '/');
+    snprintf(buffer, SIM_ARN_MAX, "arn:aws:ecs:%s:%s:cluster/%.255s", sim->region, sim->account,
+             slash ? slash + 1 : name);
+}
+
+/* In AWS's words: IAM User Guide, "Troubleshoot access denied error messages". */
+static int deny(struct sim_call *call, const struct iam_question *question,
+                enum iam_verdict verdict)
+{
+    char reason[160];
+    if (verdict == IAM_DENIED)
+        snprintf(reason, sizeof(reason), "with an explicit deny in an identity-based policy");
+    else
+        snprintf(reason, sizeof(reason), "because no identity-based policy allows the %s action",
+                 question->action);
+    return sim_refuse(call, "AccessDeniedException",
+                      "User: %s is not authorized to perform: %s on resource: %s %s",
+                      question->principal, question->action, question->resource, reason);
 }
 
 int sim_authorize(struct sim *sim, const struct sim_operation *operation, struct sim_call *call)
@@ -211,21 +220,27 @@ int sim_authorize(struct sim *sim, const struct sim_operation *operation, struct
                                            [SIM_ECS] = "ecs",
                                            [SIM_SCALING] = "application-autoscaling",
                                            [SIM_STS] = "sts"};
-    if (!call->caller || call->caller->allow_everything)
+    if (!call->caller || !call->caller->policy)
         return 0;
     /* AWS answers this one to every caller, whatever the policy says. */
     if (strcmp(operation->name, "GetCallerIdentity") == 0)
         return 0;
 
-    char action[128], resource[SIM_ARN_MAX] = "*";
+    char action[128], resource[SIM_ARN_MAX] = "*", cluster[SIM_ARN_MAX];
+    struct iam_question question = {.action = action,
+                                    .resource = resource,
+                                    .principal = call->caller->arn,
+                                    .region = sim->region};
     snprintf(action, sizeof(action), "%s:%s", prefixes[operation->service], operation->name);
+    if (operation->has_cluster) {
+        cluster_arn(sim, call, cluster);
+        question.cluster = cluster;
+    }
     bool named = operation->resource && operation->resource(sim, call, 0, resource);
     for (size_t n = 1;; n++) {
-        if (!is_allowed(call->caller, action, resource))
-            return sim_refuse(call, "AccessDeniedException",
-                              "User: %s is not authorized to perform: %s on resource: %s because "
-                              "no identity-based policy allows the %s action",
-                              call->caller->arn, action, resource, action);
+        enum iam_verdict verdict = iam_policy_decide(call->caller->policy, &question);
+        if (verdict != IAM_ALLOWED)
+            return deny(call, &question, verdict);
         if (!named || !operation->resource(sim, call, n, resource))
             return 0;
     }

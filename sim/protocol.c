@@ -16,11 +16,21 @@
 
 #define BODY_MAX ((size_t)2 << 20) /* PutLogEvents takes 1 MB of messages */
 
+static bool role_resource(struct sim *sim, const struct sim_call *call, size_t n, char *buffer)
+{
+    const char *arn;
+    (void)sim;
+    if (n > 0 || json_get_string(call->parameters, "RoleArn", &arn) < 0)
+        return false;
+    snprintf(buffer, SIM_ARN_MAX, "%s", arn);
+    return true;
+}
+
 /* STS: what is done is identity.c's. */
 static const struct sim_operation STS_OPERATIONS[] = {
-    {"AssumeRole", sim_sts_call, NULL, SIM_STS, false},
-    {"AssumeRoleWithWebIdentity", sim_sts_call, NULL, SIM_STS, true},
-    {"GetCallerIdentity", sim_sts_call, NULL, SIM_STS, false},
+    {"AssumeRole", sim_sts_call, role_resource, SIM_STS, false, false},
+    {"AssumeRoleWithWebIdentity", sim_sts_call, NULL, SIM_STS, true, false},
+    {"GetCallerIdentity", sim_sts_call, NULL, SIM_STS, false, false},
 };
 
 static const struct {

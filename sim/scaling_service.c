@@ -146,6 +146,6 @@ static int describe_scalable_targets(struct sim *sim, struct sim_call *call)
 }
 
 const struct sim_operation SIM_SCALING_OPERATIONS[] = {
-    {"DescribeScalableTargets", describe_scalable_targets, NULL, SIM_SCALING, false},
+    {"DescribeScalableTargets", describe_scalable_targets, NULL, SIM_SCALING, false, false},
 };
 const size_t SIM_N_SCALING_OPERATIONS = ARRAY_LENGTH(SIM_SCALING_OPERATIONS);

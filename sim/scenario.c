@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/iam.h"
 #include "sim/internal.h"
 #include "src/cleanup.h"
 #include "src/json.h"
@@ -154,18 +155,23 @@ static int each_element(struct sim *sim, const struct place *parent, const char 
     return 0;
 }
 
-/* Permissions: a list that is built up by its elements. */
+/* Permissions: a policy, or the short form of one, a list of what is allowed. */
 
-struct permissions {
-    struct sim_permission *list;
-    size_t n, allocated;
-};
+static int add_statement(struct json_object *statements, const char *action, const char *resource)
+{
+    struct json_object *statement = json_object_new_object();
+    int r = sim_json_append(statements, statement);
+    if (r == 0)
+        r = sim_json_add_string(statement, "Effect", "Allow");
+    if (r == 0)
+        r = sim_json_add_string(statement, "Action", action);
+    return r == 0 ? sim_json_add_string(statement, "Resource", resource) : r;
+}
 
 static int add_permission(struct sim *sim, const struct place *place, struct wall now,
                           void *userdata)
 {
     static const char *const known[] = {"action", "resource", NULL};
-    struct permissions *permissions = userdata;
     const char *action = "", *resource = "*";
     (void)sim;
     (void)now;
@@ -180,30 +186,45 @@ static int add_permission(struct sim *sim, const struct place *place, struct wal
         if (r < 0)
             return r;
     }
-    if (SIM_GROW(permissions->list, permissions->allocated, permissions->n + 1) < 0)
-        return -ENOMEM;
-    struct sim_permission *permission = &permissions->list[permissions->n++];
-    *permission = (struct sim_permission){.action = strdup(action), .resource = strdup(resource)};
-    return permission->action && permission->resource ? 0 : -ENOMEM;
+    return add_statement(userdata, action, resource);
 }
 
-/* Without "allow" everything is. */
-static int read_permissions(struct sim *sim, const struct place *place, struct wall now,
-                            struct sim_permission **ret, size_t *ret_n, bool *ret_everything)
+/* Without "policy" and "allow" everything is allowed. */
+static int read_policy(struct sim *sim, const struct place *place, struct wall now,
+                       struct json_object **ret)
 {
-    struct permissions permissions = {0};
-    int r = each_element(sim, place, "allow", now, add_permission, &permissions);
-    *ret = permissions.list;
-    *ret_n = permissions.n;
-    *ret_everything = !json_object_object_get(place->object, "allow");
+    _cleanup_json_ struct json_object *policy =
+        json_object_get(json_object_object_get(place->object, "policy"));
+    _cleanup_free_ char *error = NULL;
+    bool is_short = json_object_object_get(place->object, "allow");
+    if (policy && is_short)
+        return wrong(place, "allow", "does not go with \"policy\"");
+    if (!policy && !is_short)
+        return 0;
+    if (is_short) {
+        struct json_object *statements = json_object_new_array();
+        policy = json_object_new_object();
+        int r = sim_json_add(policy, "Statement", statements);
+        if (r == 0)
+            r = each_element(sim, place, "allow", now, add_permission, statements);
+        if (r < 0)
+            return r;
+    }
+    int r = iam_policy_check(policy, &error);
+    if (r == -EINVAL)
+        return wrong(place, is_short ? "allow" : "policy", "%s", error ? error : "");
+    if (r == 0)
+        *ret = TAKE(policy);
     return r;
 }
 
 static int add_credentials(struct sim *sim, const struct place *place, struct wall now,
                            void *userdata)
 {
-    static const char *const known[] = {
-        "access_key_id", "secret_access_key", "session_token", "arn", "expires", "allow", NULL};
+    static const char *const known[] = {"access_key_id", "secret_access_key",
+                                        "session_token", "arn",
+                                        "expires",       "policy",
+                                        "allow",         NULL};
     const char *id = "", *secret = "";
     (void)userdata;
     int r = check_members(place, known);
@@ -235,8 +256,7 @@ static int add_credentials(struct sim *sim, const struct place *place, struct wa
     if (r == 0)
         r = get_moment(place, "expires", &key->expires);
     if (r == 0)
-        r = read_permissions(sim, place, now, &key->permissions, &key->n_permissions,
-                             &key->allow_everything);
+        r = read_policy(sim, place, now, &key->policy);
     if (r < 0) {
         sim_key_free(key);
         return r;
@@ -257,8 +277,8 @@ static int add_example_credentials(struct sim *sim, struct wall now, char **ret_
 
 static int add_role(struct sim *sim, const struct place *place, struct wall now, void *userdata)
 {
-    static const char *const known[] = {"arn",           "external_id", "web_identity_token",
-                                        "max_session_s", "allow",       NULL};
+    static const char *const known[] = {
+        "arn", "external_id", "web_identity_token", "max_session_s", "policy", "allow", NULL};
     const char *arn = "";
     (void)userdata;
     int r = check_members(place, known);
@@ -283,9 +303,7 @@ static int add_role(struct sim *sim, const struct place *place, struct wall now,
         r = copy_text(place, "web_identity_token", &role->web_identity_token);
     if (r == 0)
         r = get_number(place, "max_session_s", 1, SESSION_S_MAX, &role->max_session_s);
-    return r < 0 ? r
-                 : read_permissions(sim, place, now, &role->permissions, &role->n_permissions,
-                                    &role->allow_everything);
+    return r < 0 ? r : read_policy(sim, place, now, &role->policy);
 }
 
 /* A role that one of the credential endpoints gives out must be there. */

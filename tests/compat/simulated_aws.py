@@ -36,6 +36,7 @@ SCENARIO = {
          "arn": f"arn:aws:iam::{ACCOUNT}:user/admin"},
         {"access_key_id": "AKIDNARROW", "secret_access_key": "narrow",
          "arn": f"arn:aws:iam::{ACCOUNT}:user/narrow", "allow": ["ecs:DescribeServices"]},
+        {"access_key_id": "AKIDPOLICY", "secret_access_key": "policy"},
         {"access_key_id": "ASIAEXPIRED", "secret_access_key": "expired", "session_token": "old",
          "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/bastion/old",
          "expires": "2020-01-01T00:00:00Z"},

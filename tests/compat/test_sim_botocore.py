@@ -514,6 +514,47 @@ class IdentityTests:
         expect_error(lambda: logs.filter_log_events(logGroupName=GROUP), "AccessDeniedException",
                      text="logs:FilterLogEvents")
 
+    def policies_are_enforced(self):
+        """A policy of exactly what is asked for; then the same with a statement less."""
+        arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/staging/api"
+        cluster = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/staging"
+        statements = [
+            {"Sid": "Look", "Effect": "Allow", "Action": ["logs:FilterLogEvents"],
+             "Resource": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{GROUP}:*"},
+            {"Sid": "Services", "Effect": "Allow", "Action": "ecs:UpdateService", "Resource": arn,
+             "Condition": {"ArnEquals": {"ecs:cluster": cluster}}}]
+
+        def set_policy(*statements):
+            self.aws.admin("PUT", "policy", {
+                "principal": "AKIDPOLICY",
+                "policy": {"Version": "2012-10-17", "Statement": list(statements)}})
+
+        ecs = self.story.client("ecs", "AKIDPOLICY", "policy")
+        logs = self.story.client("logs", "AKIDPOLICY", "policy")
+        update = lambda **more: ecs.update_service(cluster="staging", service="api",
+                                                   desiredCount=2, **more)
+        look = lambda: logs.filter_log_events(logGroupName=GROUP, limit=1)
+        set_policy(*statements)
+        update()
+        look()
+        expect_error(lambda: ecs.update_service(cluster="production", service="api",
+                                                desiredCount=4),
+                     "AccessDeniedException", exception=ecs.exceptions.AccessDeniedException,
+                     text=f"is not authorized to perform: ecs:UpdateService on resource: "
+                          f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/production/api because")
+        set_policy(statements[1])
+        update()
+        expect_error(look, "AccessDeniedException", text="logs:FilterLogEvents on resource: "
+                     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{GROUP}:")
+        set_policy(statements[0])
+        look()
+        expect_error(update, "AccessDeniedException", text="because no identity-based policy "
+                     "allows the ecs:UpdateService action")
+        set_policy(*statements, {"Effect": "Deny", "Action": "ecs:*", "Resource": "*"})
+        expect_error(update, "AccessDeniedException", text="explicit deny")
+        self.aws.admin("DELETE", "policy?principal=AKIDPOLICY")
+        assert ecs.list_clusters()["clusterArns"]
+
     def throttles_and_outages_are_parsed(self):
         ecs = self.story.client("ecs")
         call = lambda: ecs.describe_services(cluster="staging", services=["api"])
@@ -594,6 +635,7 @@ class IdentityTests:
         return [self.caller_is_known, self.role_is_assumed, self.role_is_refused,
                 self.web_identity_is_taken, self.profile_assumes_a_role,
                 self.signatures_are_verified, self.clocks_must_agree, self.permissions_are_checked,
+                self.policies_are_enforced,
                 self.throttles_and_outages_are_parsed, self.instance_gives_credentials,
                 self.instance_knows_no_version_one, self.container_gives_credentials,
                 self.https_is_served, self.every_operation_was_driven]

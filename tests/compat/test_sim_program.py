@@ -72,6 +72,18 @@ class Tests:
             file.flush()
             self.refused("--scenario", file.name, text="clusters[0].services[0].desird")
 
+    def policies_are_read(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write('{"Statement": [{"Effect": "Allow", "Action": "ecs", "Resource": "*"}]}')
+            file.flush()
+            self.refused("--policy", file.name, text='Statement[0].Action: "ecs"')
+            file.seek(0)
+            file.write('{"Statement": []')
+            file.truncate()
+            file.flush()
+            self.refused("--policy", file.name, text="not JSON")
+        self.refused("--policy", "/nonexistent", text="/nonexistent")
+
     def starts_and_ends(self):
         for end in (signal.SIGTERM, signal.SIGINT):
             process = subprocess.Popen([self.program, "--listen", "127.0.0.1:0"],
@@ -149,7 +161,8 @@ class Tests:
 
     def all(self):
         return [self.help_and_version, self.wrong_options_are_refused,
-                self.mistakes_in_a_scenario_are_named, self.starts_and_ends,
+                self.mistakes_in_a_scenario_are_named, self.policies_are_read,
+                self.starts_and_ends,
                 self.an_access_log_is_replayed, self.output_of_the_cli_is_replayed_at_its_pace,
                 self.requests_are_lost_while_nobody_runs, self.answers_that_travel_badly]
 

@@ -477,6 +477,29 @@ static void malformed_queries_are_refused(void **state)
 
 #define STORY(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void policies_can_be_set_and_taken_back(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct sim_key *user = sim_key_find(fixture->sim, "AKIDEXAMPLE");
+    const struct sim_key *session = sim_key_find(fixture->sim, "ASIASESSION");
+    expect_ok(fixture, "PUT", "policy",
+              "{\"principal\": \"AKIDEXAMPLE\", \"policy\": {\"Statement\": []}}");
+    assert_non_null(user->policy);
+    assert_null(session->policy);
+    expect_ok(fixture, "PUT", "policy", "{\"policy\": {\"Statement\": []}}");
+    assert_non_null(session->policy);
+    expect_ok(fixture, "DELETE", "policy?principal=AKIDEXAMPLE", NULL);
+    assert_null(user->policy);
+    assert_non_null(session->policy);
+    expect_ok(fixture, "DELETE", "policy", NULL);
+    assert_null(session->policy);
+
+    expect_refused(fixture, "PUT", "policy", "{}", "policy document");
+    expect_refused(fixture, "PUT", "policy", "{\"policy\": {}}", "Statement is needed");
+    expect_refused(fixture, "PUT", "policy", "{\"polcy\": {}}", "polcy");
+    expect_refused(fixture, "DELETE", "policy?principal=nobody", NULL, "nobody");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +517,7 @@ int main(void)
         STORY(settings_change_together_or_not_at_all),
         STORY(the_clock_is_set_apart),
         STORY(sessions_can_be_made_to_expire),
+        STORY(policies_can_be_set_and_taken_back),
         STORY(statistics_and_operations_are_told),
         STORY(what_became_of_queries_is_told),
         STORY(malformed_queries_are_refused),

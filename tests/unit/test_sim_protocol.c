@@ -368,7 +368,7 @@ static void one_forbidden_of_several_forbids_the_call(void **state)
     world_begin(
         &world,
         "{'credentials': [{'access_key_id': 'A', 'secret_access_key': 's', 'allow': ["
-        "{'action': 'ecs:DescribeServices', 'resource': '*/api'}]}],"
+        "{'action': 'ecs:DescribeServices', 'resource': 'arn:*:*:*:*:*/api'}]}],"
         "'clusters': [{'name': 'default', 'services': [{'name': 'api'}, {'name': 'web'}]}]}");
     world_call(&world, "ecs", "DescribeServices", "{'services': ['api']}");
     assert_int_equal(world.status, 200);
