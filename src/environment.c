@@ -15,10 +15,16 @@
 
 DEFINE_CLEANUP(struct environment *, environment_free)
 
-static void tell_changed(const struct environment *environment)
+/* Only if there is something else to see than before. */
+static void tell_changed(struct environment *environment, const struct policy_decision *decision)
 {
+    uint64_t shown = environment_digest(environment, decision);
+
+    if (shown == environment->shown)
+        return;
+    environment->shown = shown;
     if (environment->context->changed)
-        environment->context->changed(environment->context->userdata);
+        environment->context->changed(environment->context->userdata, environment);
 }
 
 static size_t n_services(const struct environment *environment)
@@ -31,7 +37,7 @@ static void tell_stay(struct environment *environment, const struct policy_decis
     if (decision->reason == environment->last_stay)
         return;
     environment->last_stay = decision->reason;
-    struct audit_facts facts = environment_facts(environment, decision);
+    struct audit_facts facts = environment_facts(environment, decision->reason, decision->service);
     audit_stay(environment->config, &facts);
 }
 
@@ -114,7 +120,8 @@ static int fall_asleep(struct environment *environment, const struct policy_deci
 
     if (is_again)
         return 0;
-    struct audit_facts facts = environment_facts(environment, decision);
+    environment->since = observation->now;
+    struct audit_facts facts = environment_facts(environment, decision->reason, decision->service);
     facts.counts = environment_counts_text(environment, COUNTS_RECORDED, counts);
     audit_sleep(environment->config, &facts);
     return 0;
@@ -126,6 +133,7 @@ static void wake_up(struct environment *environment, const struct policy_decisio
     char counts[COUNTS_TEXT_MAX];
 
     observation->wanted = POLICY_AWAKE;
+    environment->since = observation->now;
     observation->woken = observation->now_mono;
     observation->check_due = mono_add(observation->now_mono, environment->rules.check_interval_ms);
     if (decision->reason == POLICY_ADOPTED)
@@ -137,7 +145,7 @@ static void wake_up(struct environment *environment, const struct policy_decisio
     environment->is_settled = false;
     environment->last_stay = POLICY_CHECKING;
 
-    struct audit_facts facts = environment_facts(environment, decision);
+    struct audit_facts facts = environment_facts(environment, decision->reason, decision->service);
     facts.counts = environment_counts_text(environment, COUNTS_TO_WAKE, counts);
     audit_wake(environment->config, &facts);
     /* Saved with the first update, or at the end of this step; a wake does not depend on it. */
@@ -239,7 +247,7 @@ void environment_step(struct environment *environment)
     loop_timer_after(environment->timer, wait_ms < 0              ? 0
                                          : wait_ms > TIMER_MAX_MS ? TIMER_MAX_MS
                                                                   : wait_ms);
-    tell_changed(environment);
+    tell_changed(environment, &decision);
 }
 
 static void timer_fired(void *userdata)
@@ -328,7 +336,8 @@ int environment_new(const struct environment_context *context,
     if (!environment)
         return -ENOMEM;
     environment->context = context;
-    environment->last_stay = POLICY_CHECKING;
+    environment->last_stay = environment->last_check.reason = POLICY_CHECKING;
+    environment->since = environment->last_check.at = WALL_NEVER;
     environment->is_settled = true;
     environment->observation = (struct policy_observation){
         .now = aws_now(context->aws),

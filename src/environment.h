@@ -14,6 +14,7 @@
 #include "loop.h"
 #include "policy.h"
 #include "state.h"
+#include "trouble.h"
 
 struct environment;
 
@@ -22,8 +23,9 @@ struct environment_context {
     struct loop *loop;
     struct aws *aws;
     struct state *state;
-    bool dry_run;                    /* decides and tells, but sends no UpdateService */
-    void (*changed)(void *userdata); /* environment_get_summary() may have a new answer */
+    bool dry_run; /* decides and tells, but sends no UpdateService */
+    /* There is something else to see of it than before; from the loop. */
+    void (*changed)(void *userdata, struct environment *environment);
     void *userdata;
 };
 
@@ -33,6 +35,38 @@ struct environment_summary {
     bool is_known;    /* its services have been seen */
     bool has_trouble; /* something does not work at the moment */
     struct mono check_due;
+};
+
+/* A question to AWS, and what came of it. */
+struct environment_question {
+    bool is_running;
+    enum policy_finding finding; /* of the last that ended */
+    struct wall began;           /* of the last; WALL_NEVER: none yet */
+    struct wall from;            /* time range asked for, of a search */
+    struct wall to;
+};
+
+struct environment_service_report {
+    const char *name;
+    enum policy_condition condition;
+    int desired_count; /* as far as is known; POLICY_COUNT_UNKNOWN */
+    int running_count; /* when it was last read */
+    int wake_count;    /* what a wake gives it; POLICY_COUNT_UNKNOWN: nothing is owed */
+};
+
+/* All that is known of an environment, and the decision that follows from it at this moment. Borrowed
+ * until the loop goes on. */
+struct environment_report {
+    const struct config_environment *config;
+    struct environment_summary summary;
+    struct wall since;     /* the wanted state is what it is; WALL_NEVER: since before the start */
+    struct wall check_due; /* WALL_NEVER: no check is to come, for it sleeps */
+    struct audit_facts facts;
+    struct audit_facts last_check;       /* why it was not put to sleep, or that it was */
+    struct wall last_check_at;           /* WALL_NEVER: none has ended yet */
+    const struct state_request *request; /* in force; NULL: none */
+    struct environment_question look, query, describe;
+    const char *troubles[TROUBLE_N_KINDS]; /* NULL: it works */
 };
 
 /* config is borrowed and outlives it. Begins to act start_delay_ms from now. */
@@ -59,12 +93,13 @@ bool environment_is_released(const struct environment *environment);
 
 /*
  * What somebody asks for by hand, in place of what was asked for before; recorded, so that it survives a
- * restart. POLICY_NO_REQUEST takes it back. by: who; why: may be empty; both are copied.
+ * restart. POLICY_NO_REQUEST takes it back. until: WALL_NEVER: for one window from now; so it is always
+ * with POLICY_SLEEP. by: who; why: may be empty; both are copied.
  * Returns 0 (and if it cannot be recorded, that is a trouble of the environment's), -ENOMEM, or -E2BIG: a
  * text is longer than STATE_REQUEST_TEXT_MAX; then nothing has changed.
  */
-int environment_ask(struct environment *environment, const struct policy_request *request,
-                    const char *by, const char *why);
+int environment_ask(struct environment *environment, enum policy_request_kind kind,
+                    struct wall until, const char *by, const char *why);
 
 /* The check is due now: if all is idle it is put to sleep, else it is told why not. */
 void environment_check_now(struct environment *environment);
@@ -78,5 +113,9 @@ void environment_stop(struct environment *environment);
 const struct config_environment *environment_config(const struct environment *environment);
 void environment_get_summary(const struct environment *environment,
                              struct environment_summary *ret);
+void environment_get_report(const struct environment *environment, struct environment_report *ret);
+/* index: as in the configuration. */
+void environment_get_service_report(const struct environment *environment, size_t index,
+                                    struct environment_service_report *ret);
 
 #endif

@@ -60,9 +60,8 @@ static void usage(FILE *out)
 
 /* --- systemd ------------------------------------------------------------------------------------ */
 
-static void status_changed(void *userdata)
+static void tell_status(struct daemon *daemon)
 {
-    struct daemon *daemon = userdata;
     char status[sizeof(daemon->status)];
     char summary[SCHEDULER_STATUS_MAX];
 
@@ -74,6 +73,14 @@ static void status_changed(void *userdata)
         return;
     memcpy(daemon->status, status, sizeof(status));
     (void)sd_notifyf(false, "STATUS=%s", status); /* without systemd, nobody listens */
+}
+
+static void environment_changed(void *userdata, struct environment *environment)
+{
+    struct daemon *daemon = userdata;
+    (void)environment;
+
+    tell_status(daemon);
 }
 
 /* --- reload and stop ---------------------------------------------------------------------------- */
@@ -138,7 +145,7 @@ static void received_hangup(void *userdata, int signal_number)
     reload(daemon);
     (void)sd_notify(false, "READY=1");
     daemon->status[0] = '\0';
-    status_changed(daemon);
+    tell_status(daemon);
 }
 
 static void look_for_end(void *userdata)
@@ -221,7 +228,7 @@ static int watch_signals(struct daemon *daemon)
 static int start(struct daemon *daemon, struct config *config)
 {
     struct scheduler_options options = {
-        .dry_run = daemon->dry_run, .changed = status_changed, .userdata = daemon};
+        .dry_run = daemon->dry_run, .changed = environment_changed, .userdata = daemon};
     int r;
 
     if ((r = loop_new(&daemon->loop)) < 0 || (r = watch_signals(daemon)) < 0 ||
@@ -279,7 +286,7 @@ static int run(const char *config_path, bool dry_run)
     r = start(&daemon, config);
     if (r == 0) {
         (void)sd_notify(false, "READY=1");
-        status_changed(&daemon);
+        tell_status(&daemon);
         r = loop_run(daemon.loop);
     }
     finish(&daemon);

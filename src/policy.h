@@ -148,6 +148,7 @@ struct policy_service {
     bool slept;           /* seen at 0 since the sleep began */
     enum policy_condition condition;
     int reported_count;      /* desiredCount in the last DescribeServices that knew the service */
+    int running_count;       /* runningCount there */
     struct mono reported_at; /* when that began */
     bool written;            /* we sent UpdateService since the start */
     bool write_pretended;    /* in a dry run: not sent, so no report will ever show it */

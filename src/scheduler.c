@@ -24,7 +24,7 @@ struct scheduler {
     size_t n_environments;
     size_t n_released; /* no longer configured, still being woken */
     struct loop_timer *sweep;
-    void (*changed)(void *userdata);
+    void (*changed)(void *userdata, struct environment *environment);
     void *userdata;
 };
 
@@ -252,14 +252,14 @@ int scheduler_reload(struct scheduler *scheduler, struct aws *aws, struct config
 /* --- life --------------------------------------------------------------------------------------- */
 
 /* An environment has something new: perhaps it is one that waited to be woken and let go. */
-static void environment_changed(void *userdata)
+static void environment_changed(void *userdata, struct environment *environment)
 {
     struct scheduler *scheduler = userdata;
 
     if (scheduler->n_released > 0)
         loop_timer_after(scheduler->sweep, 0); /* not from within its own step */
     if (scheduler->changed)
-        scheduler->changed(scheduler->userdata);
+        scheduler->changed(scheduler->userdata, environment);
 }
 
 static void sweep(void *userdata)
@@ -323,10 +323,20 @@ void scheduler_stop(struct scheduler *scheduler)
         environment_stop(scheduler->environments[i]);
 }
 
+/* Those that are no longer configured come after the others. */
+size_t scheduler_count(const struct scheduler *scheduler)
+{
+    return scheduler->n_environments - scheduler->n_released;
+}
+
+struct environment *scheduler_at(const struct scheduler *scheduler, size_t index)
+{
+    return scheduler->environments[index];
+}
+
 struct environment *scheduler_find(const struct scheduler *scheduler, const char *name)
 {
-    /* Those that are no longer configured come after the others. */
-    for (size_t i = 0; i < scheduler->n_environments - scheduler->n_released; i++)
+    for (size_t i = 0; i < scheduler_count(scheduler); i++)
         if (strcmp(environment_config(scheduler->environments[i])->name, name) == 0)
             return scheduler->environments[i];
     return NULL;

@@ -20,7 +20,8 @@ struct scheduler_options {
     struct aws *aws;     /* borrowed */
     struct state *state; /* borrowed */
     bool dry_run;
-    void (*changed)(void *userdata); /* the status may be another; from the loop */
+    /* There is something else to see of that environment; from the loop. */
+    void (*changed)(void *userdata, struct environment *environment);
     void *userdata;
 };
 
@@ -40,7 +41,10 @@ int scheduler_reload(struct scheduler *scheduler, struct aws *aws, struct config
 /* No new decisions; UpdateService calls under way may still end (see aws_calls_pending()). */
 void scheduler_stop(struct scheduler *scheduler);
 
-/* By name; NULL if there is none, or it is no longer configured. Borrowed until the next reload. */
+/* Those of the configuration in force, in its order. Borrowed until the next reload. */
+size_t scheduler_count(const struct scheduler *scheduler);
+struct environment *scheduler_at(const struct scheduler *scheduler, size_t index);
+/* By name; NULL if there is none, or it is no longer configured. */
 struct environment *scheduler_find(const struct scheduler *scheduler, const char *name);
 
 /* The configuration in force. Borrowed until the next reload. */

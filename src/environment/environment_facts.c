@@ -44,11 +44,11 @@ static void add_request(const struct environment *environment, struct audit_fact
 }
 
 struct audit_facts environment_facts(const struct environment *environment,
-                                     const struct policy_decision *decision)
+                                     enum policy_reason reason, size_t service)
 {
     const struct policy_observation *observation = &environment->observation;
     struct audit_facts facts = {
-        .reason = decision->reason,
+        .reason = reason,
         .last_activity = observation->last_activity,
         .activity = environment->activity,
         .query_from = WALL_NEVER,
@@ -57,7 +57,7 @@ struct audit_facts environment_facts(const struct environment *environment,
         .window_ms = environment->rules.window_ms,
     };
 
-    switch (decision->reason) {
+    switch (reason) {
     case POLICY_HELD_AWAKE:
     case POLICY_HELD_ASLEEP:
     case POLICY_SLEEP_ASKED:
@@ -65,8 +65,8 @@ struct audit_facts environment_facts(const struct environment *environment,
         break;
     case POLICY_ADOPTED:
     case POLICY_SERVICE_MISSING:
-        if (decision->service < environment->config->n_services)
-            facts.service = environment->config->services[decision->service].name;
+        if (service < environment->config->n_services)
+            facts.service = environment->config->services[service].name;
         break;
     case POLICY_ALWAYS_ON_DOWN:
         facts.service = environment->always_on_down;

@@ -57,10 +57,18 @@ struct environment {
     struct logs_query *query;
     struct ecs_call *describe;
 
+    struct wall since; /* the wanted state is what it is; WALL_NEVER: since before the start */
+    struct {
+        enum policy_reason reason; /* what came of it; POLICY_CHECKING: none has ended yet */
+        size_t service;            /* the one the reason is about */
+        struct wall at;
+    } last_check;
+
     bool is_found; /* its services have been seen, so `wanted` is more than a guess */
     bool is_stopped;
     bool is_settled;     /* asleep and told so, or awake with nothing owed */
     bool state_is_dirty; /* what should be on disk is not */
+    uint64_t shown;      /* a digest of what was last told to be another */
 
     /* For the audit. */
     struct trouble trouble;
@@ -103,6 +111,10 @@ void environment_restore_record(struct environment *environment);
 /* environment_request.c: takes over what was asked for before a restart. */
 void environment_load_request(struct environment *environment);
 
+/* environment_report.c: another if what can be seen of the environment is another. */
+uint64_t environment_digest(const struct environment *environment,
+                            const struct policy_decision *decision);
+
 /* environment_facts.c. */
 enum counts_of {
     COUNTS_REPORTED,
@@ -114,9 +126,9 @@ enum counts_of {
 #define COUNTS_TEXT_MAX 2048
 const char *environment_counts_text(const struct environment *environment, enum counts_of of,
                                     char text[static COUNTS_TEXT_MAX]);
-/* All but the counts. Borrows from the environment. */
+/* All but the counts. Borrows from the environment. `service`: the one the reason is about. */
 struct audit_facts environment_facts(const struct environment *environment,
-                                     const struct policy_decision *decision);
+                                     enum policy_reason reason, size_t service);
 
 /* environment_update.c: UpdateService may have set the service to `desired` as late as at that moment. */
 void environment_mark_written(struct policy_service *service, int desired, struct mono at);

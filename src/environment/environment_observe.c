@@ -323,6 +323,7 @@ static void take_report(struct environment *environment, size_t index,
     service->condition = condition_of(reported);
     if (service->condition != POLICY_CONDITION_MISSING) {
         service->reported_count = reported->desired_count;
+        service->running_count = reported->running_count;
         service->reported_at = observation->describe.began;
     }
     tell_condition(environment, reported, before, service->condition);

@@ -179,6 +179,7 @@ void environment_load(struct environment *environment)
     for (size_t i = 0; i < entry->n_services; i++)
         load_service(environment, &entry->services[i], distrust);
     observation->wanted = entry->asleep ? POLICY_ASLEEP : POLICY_AWAKE;
+    environment->since = entry->since;
     /* Asleep: it had left the window when that was decided, and no clock that AWS has not yet put right
      * shall bring it back. What came later is found by the first look. */
     if (!entry->asleep)

@@ -30,19 +30,28 @@ void environment_load_request(struct environment *environment)
         take_effect(environment, &entry->request);
 }
 
-int environment_ask(struct environment *environment, const struct policy_request *request,
-                    const char *by, const char *why)
+int environment_ask(struct environment *environment, enum policy_request_kind kind,
+                    struct wall until, const char *by, const char *why)
 {
+    struct wall now = aws_now(environment->context->aws);
+    const struct policy_request request = {
+        .kind = kind,
+        .since = now,
+        /* By then what is ignored has left the window. */
+        .until = kind == POLICY_SLEEP || !wall_is_set(until)
+                     ? wall_add(now, environment->rules.window_ms)
+                     : until,
+    };
     const struct config_environment *config = environment->config;
     struct state *state = environment->context->state;
     const struct state_request entry = {.name = (char *)config->name,
                                         .cluster = (char *)config->cluster,
-                                        .request = *request,
+                                        .request = request,
                                         .by = (char *)by,
                                         .why = (char *)why};
     int r = 0;
 
-    if (request->kind == POLICY_NO_REQUEST)
+    if (kind == POLICY_NO_REQUEST)
         state_remove_request(state, config->name, config->cluster);
     else
         r = state_put_request(state, &entry);
@@ -52,8 +61,8 @@ int environment_ask(struct environment *environment, const struct policy_request
     environment->state_is_dirty = true;
     environment_retry_save(environment);
     audit_asked(config, &(struct audit_request){
-                            .kind = request->kind, .until = request->until, .by = by, .why = why});
-    take_effect(environment, request);
+                            .kind = kind, .until = request.until, .by = by, .why = why});
+    take_effect(environment, &request);
     return 0;
 }
 

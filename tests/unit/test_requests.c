@@ -12,12 +12,11 @@
 static void alice_asks(struct world *world, enum policy_request_kind kind, int64_t duration_ms)
 {
     struct environment *staging = scheduler_find(world->scheduler, "staging");
-    struct wall now = aws_now(world->aws);
-    const struct policy_request request = {
-        .kind = kind, .since = now, .until = wall_add(now, duration_ms)};
 
     assert_non_null(staging);
-    assert_int_equal(environment_ask(staging, &request, "alice", "demo at five"), 0);
+    assert_int_equal(environment_ask(staging, kind, wall_add(aws_now(world->aws), duration_ms),
+                                     "alice", "demo at five"),
+                     0);
 }
 
 static void test_held_awake_it_runs_through_an_idle_night(void **state)
