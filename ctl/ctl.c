@@ -12,6 +12,7 @@
 #include "printable.h"
 
 #define ERROR_MAX 2048 /* bytes of a line on standard error */
+#define SHORT_OPTIONS_MAX 64
 
 static void say(const char *format, va_list arguments)
 {
@@ -50,10 +51,29 @@ static void print_help(const struct verb *verb)
            verb->synopsis, verb->summary, verb->help);
 }
 
+/* Those of the options that have a letter, as getopt(3) wants them. */
+static void short_options(const struct option *options, char ret[static SHORT_OPTIONS_MAX])
+{
+    size_t length = 0;
+
+    ret[length++] = 'h';
+    for (; options->name && length + 2 < SHORT_OPTIONS_MAX; options++) {
+        if (options->val < 'A' || options->val > 'z')
+            continue;
+        ret[length++] = (char)options->val;
+        if (options->has_arg == required_argument)
+            ret[length++] = ':';
+    }
+    ret[length] = '\0';
+}
+
 int ctl_option(struct ctl *ctl, int argc, char **argv, const struct option *options)
 {
+    char letters[SHORT_OPTIONS_MAX];
+
+    short_options(options, letters);
     for (;;) {
-        int option = getopt_long(argc, argv, "h", options, NULL);
+        int option = getopt_long(argc, argv, letters, options, NULL);
 
         switch (option) {
         case CTL_VALUE_CONFIG:
