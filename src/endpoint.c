@@ -28,6 +28,11 @@ const struct endpoint_service ENDPOINT_ECS = {
 const struct endpoint_service ENDPOINT_STS = {
     .id = "STS", .host_prefix = "sts", .signing_name = "sts", .gov_host_is_fips = true};
 
+const struct endpoint_service ENDPOINT_SCALING = {.id = "APPLICATION_AUTO_SCALING",
+                                                  .host_prefix = "application-autoscaling",
+                                                  .signing_name = "application-autoscaling",
+                                                  .gov_host_is_fips = true};
+
 /* AWS's partitions: which names its regions begin with and where their hosts are. The first that
  * fits counts; a region of no partition known here is taken for one of the commercial partition. */
 static const struct partition {

@@ -20,7 +20,7 @@ struct endpoint_service {
     bool gov_host_is_fips;    /* in GovCloud the plain host is the FIPS one: there is no -fips */
 };
 
-extern const struct endpoint_service ENDPOINT_LOGS, ENDPOINT_ECS, ENDPOINT_STS;
+extern const struct endpoint_service ENDPOINT_LOGS, ENDPOINT_ECS, ENDPOINT_STS, ENDPOINT_SCALING;
 
 /*
  * configured: the option endpoint_url, or NULL. shared: from the shared config, or NULL.

@@ -216,14 +216,26 @@ struct pattern *pattern_free(struct pattern *pattern)
     return NULL;
 }
 
+enum pattern_verdict pattern_judge(const struct pattern *pattern, const char *message,
+                                   const char **ret_exclude)
+{
+    *ret_exclude = NULL;
+    if (pattern->activity && !matcher_matches(pattern->activity, message))
+        return PATTERN_OTHER;
+    for (size_t i = 0; i < pattern->n_excludes; i++) {
+        if (!matcher_matches(&pattern->excludes[i], message))
+            continue;
+        *ret_exclude = pattern->excludes[i].text;
+        return PATTERN_EXCLUDED;
+    }
+    return PATTERN_ACTIVITY;
+}
+
 bool pattern_matches(const struct pattern *pattern, const char *message)
 {
-    if (pattern->activity && !matcher_matches(pattern->activity, message))
-        return false;
-    for (size_t i = 0; i < pattern->n_excludes; i++)
-        if (matcher_matches(&pattern->excludes[i], message))
-            return false;
-    return true;
+    const char *exclude;
+
+    return pattern_judge(pattern, message, &exclude) == PATTERN_ACTIVITY;
 }
 
 const char *pattern_filter(const struct pattern *pattern)

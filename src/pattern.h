@@ -52,6 +52,17 @@ struct pattern *pattern_free(struct pattern *pattern);
 /* message is UTF-8 and ends at its NUL: a message that holds U+0000 must have it replaced. */
 bool pattern_matches(const struct pattern *pattern, const char *message);
 
+enum pattern_verdict {
+    PATTERN_ACTIVITY, /* pattern_matches() */
+    PATTERN_EXCLUDED, /* it would be, but for an exclude */
+    PATTERN_OTHER,
+};
+
+/* The same test, with its reason. *ret_exclude is the first exclude that the message has, as it was
+ * written but for its delimiters, borrowed; NULL unless PATTERN_EXCLUDED. */
+enum pattern_verdict pattern_judge(const struct pattern *pattern, const char *message,
+                                   const char **ret_exclude);
+
 /* For FilterLogEvents (at most 1,024 characters); NULL: ask for every event. Borrowed. */
 const char *pattern_filter(const struct pattern *pattern);
 

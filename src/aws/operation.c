@@ -17,6 +17,9 @@
 #define ECS(name_)                                                   \
     .service = &ENDPOINT_ECS, .name = name_, .action = "ecs:" name_, \
     .target = "AmazonEC2ContainerServiceV20141113." name_
+#define SCALING(name_)                                                                       \
+    .service = &ENDPOINT_SCALING, .name = name_, .action = "application-autoscaling:" name_, \
+    .target = "AnyScaleFrontendService." name_
 
 /*
  * CloudWatch Logs grants so many requests a second and no bucket to speak of: rate and burst
@@ -46,6 +49,10 @@ static const struct operation OPERATIONS[AWS_N_OPERATIONS] = {
                            .answer_size_max = SMALL_ANSWER_SIZE_MAX},
     [ECS_LIST_SERVICES] = {ECS("ListServices"), .rate = 10, .burst = 10,
                            .answer_size_max = SMALL_ANSWER_SIZE_MAX},
+    [ECS_DESCRIBE_TASK_DEFINITION] = {ECS("DescribeTaskDefinition"), .rate = 10, .burst = 10,
+                                      .answer_size_max = SMALL_ANSWER_SIZE_MAX},
+    [SCALING_DESCRIBE_SCALABLE_TARGETS] = {SCALING("DescribeScalableTargets"), .rate = 2,
+                                           .burst = 2, .answer_size_max = SMALL_ANSWER_SIZE_MAX},
 };
 
 const struct operation *operation_get(enum aws_operation operation)

@@ -161,6 +161,9 @@ static void every_operation_has_its_names(void **state)
         [LOGS_DESCRIBE_LOG_GROUPS] = {"DescribeLogGroups", "logs:DescribeLogGroups"},
         [ECS_LIST_CLUSTERS] = {"ListClusters", "ecs:ListClusters"},
         [ECS_LIST_SERVICES] = {"ListServices", "ecs:ListServices"},
+        [ECS_DESCRIBE_TASK_DEFINITION] = {"DescribeTaskDefinition", "ecs:DescribeTaskDefinition"},
+        [SCALING_DESCRIBE_SCALABLE_TARGETS] = {"DescribeScalableTargets",
+                                               "application-autoscaling:DescribeScalableTargets"},
     };
     assert_int_equal(ARRAY_LENGTH(NAMES), AWS_N_OPERATIONS);
     for (size_t i = 0; i < AWS_N_OPERATIONS; i++) {

@@ -13,9 +13,14 @@
 #include "src/endpoint.h"
 
 static const char *const VARIABLES[] = {
-    "AWS_ENDPOINT_URL",           "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",    "AWS_ENDPOINT_URL_ECS",
-    "AWS_ENDPOINT_URL_STS",       "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_ECS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_FIPS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING",
 };
 
 static int with_clean_environment(void **state)
@@ -99,6 +104,18 @@ static void follows_the_rules_of_every_partition(void **state)
         expect_url(&ENDPOINT_ECS, RULES[i].region, NULL, NULL, RULES[i].ecs);
         expect_url(&ENDPOINT_STS, RULES[i].region, NULL, NULL, RULES[i].sts);
     }
+}
+
+static void application_auto_scaling_has_a_host_of_its_own(void **state)
+{
+    (void)state;
+    expect_url(&ENDPOINT_SCALING, "eu-west-1", NULL, NULL,
+               "https://application-autoscaling.eu-west-1.amazonaws.com");
+    given("AWS_USE_FIPS_ENDPOINT", "true");
+    expect_url(&ENDPOINT_SCALING, "us-gov-west-1", NULL, NULL,
+               "https://application-autoscaling.us-gov-west-1.amazonaws.com");
+    given("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", "http://127.0.0.1:4566");
+    expect_url(&ENDPOINT_SCALING, "eu-west-1", NULL, NULL, "http://127.0.0.1:4566");
 }
 
 static void the_more_specific_url_wins(void **state)
@@ -247,6 +264,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(follows_the_rules_of_every_partition, with_clean_environment),
+        cmocka_unit_test_setup(application_auto_scaling_has_a_host_of_its_own,
+                               with_clean_environment),
         cmocka_unit_test_setup(the_more_specific_url_wins, with_clean_environment),
         cmocka_unit_test_setup(an_empty_value_is_none, with_clean_environment),
         cmocka_unit_test_setup(urls_from_outside_can_be_ignored_but_not_the_option,

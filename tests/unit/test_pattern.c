@@ -248,6 +248,25 @@ static void excluded_events_do_not_count(void **state)
     pattern_free(pattern);
 }
 
+static void a_verdict_names_the_exclude(void **state)
+{
+    (void)state;
+    const char *exclude = "";
+    struct pattern_text activity = literal("/api/");
+    struct pattern_text excludes[] = {literal("ELB-HealthChecker"), regex("bot|crawler")};
+    struct pattern *pattern = given(&activity, excludes, ARRAY_LENGTH(excludes));
+    assert_int_equal(pattern_judge(pattern, "GET /api/ curl", &exclude), PATTERN_ACTIVITY);
+    assert_null(exclude);
+    assert_int_equal(pattern_judge(pattern, "GET /api/ ELB-HealthChecker/2.0 bot", &exclude),
+                     PATTERN_EXCLUDED);
+    assert_string_equal(exclude, "ELB-HealthChecker");
+    assert_int_equal(pattern_judge(pattern, "GET /api/ a crawler", &exclude), PATTERN_EXCLUDED);
+    assert_string_equal(exclude, "bot|crawler");
+    assert_int_equal(pattern_judge(pattern, "GET / a crawler", &exclude), PATTERN_OTHER);
+    assert_null(exclude);
+    pattern_free(pattern);
+}
+
 static void in_doubt_the_pattern_is_narrow_and_the_exclude_wide(void **state)
 {
     (void)state;
@@ -597,6 +616,7 @@ int main(void)
         cmocka_unit_test(a_literal_is_looked_for_as_it_is),
         cmocka_unit_test(without_a_pattern_every_event_counts),
         cmocka_unit_test(excluded_events_do_not_count),
+        cmocka_unit_test(a_verdict_names_the_exclude),
         cmocka_unit_test(in_doubt_the_pattern_is_narrow_and_the_exclude_wide),
         cmocka_unit_test(the_filter_is_sayable),
         cmocka_unit_test(the_query_is_sayable),
