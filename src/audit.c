@@ -214,6 +214,79 @@ static void say_reason(struct record *record, const struct audit_facts *facts)
     }
 }
 
+const char *audit_format_reason(const struct audit_facts *facts, char text[static AUDIT_TEXT_MAX])
+{
+    struct record record = {0};
+
+    say_reason(&record, facts);
+    snprintf(text, AUDIT_TEXT_MAX, "%.*s", (int)record.length, record.message);
+    return text;
+}
+
+static void say_window_end(struct record *record, const struct audit_facts *facts)
+{
+    char when[WALL_TEXT_MAX];
+    struct wall end = wall_add(facts->last_activity, facts->window_ms);
+
+    record_say(record, "no matching event until %s: then a check may put it to sleep",
+               wall_is_set(facts->last_activity) ? wall_format_local(end, true, when)
+                                                 : "the window has passed");
+}
+
+static const char *remedy(enum policy_reason reason)
+{
+    switch (reason) {
+    case POLICY_HELD_AWAKE:
+    case POLICY_HELD_ASLEEP:
+        return "the end of the hold, or `provisionerctl release`";
+    case POLICY_SLEEP_ASKED:
+    case POLICY_STILL_ASLEEP:
+    case POLICY_CONFIRMED_IDLE:
+        return "a new event that matches, a service scaled up by hand, or `provisionerctl wake`";
+    case POLICY_CHECK_NOT_DUE:
+        return "the next check, if it confirms that nobody is there";
+    case POLICY_CHECKING:
+        return "the end of the check";
+    case POLICY_NOTHING_TO_SLEEP:
+        return "somebody scales a service up";
+    case POLICY_SERVICES_UNKNOWN:
+        return "an answer to DescribeServices";
+    case POLICY_SERVICE_MISSING:
+        return "`services` and `cluster` that name what there is";
+    case POLICY_ALWAYS_ON_DOWN:
+        return "a running task of what `always_on` names";
+    case POLICY_QUERY_UNKNOWN:
+        return "a query that ends as Complete; the next check asks again";
+    case POLICY_QUERY_SILENT:
+        return "any record in the log, or `silence = idle`";
+    case POLICY_LOOK_UNKNOWN:
+        return "an answer to FilterLogEvents; the next check asks again";
+    case POLICY_STALE:
+        return "a check that is answered in time; the next one asks again";
+    case POLICY_STATE_UNWRITABLE:
+        return "a state directory that can be written";
+    case POLICY_REMOVED:
+        return "nothing: it is woken, and let go";
+    case POLICY_ACTIVITY:
+    case POLICY_ADOPTED:
+    case POLICY_QUERY_ACTIVITY:
+        break;
+    }
+    return NULL;
+}
+
+const char *audit_format_remedy(const struct audit_facts *facts, char text[static AUDIT_TEXT_MAX])
+{
+    struct record record = {0};
+
+    if (remedy(facts->reason))
+        record_say(&record, "%s", remedy(facts->reason));
+    else
+        say_window_end(&record, facts);
+    snprintf(text, AUDIT_TEXT_MAX, "%.*s", (int)record.length, record.message);
+    return text;
+}
+
 /* The reason in words, and its facts as fields; numbers live in the caller's buffers. */
 struct fact_texts {
     char last_activity[WALL_TEXT_MAX];

@@ -63,6 +63,12 @@ struct audit_facts {
     int64_t window_ms;
 };
 
+#define AUDIT_TEXT_MAX 1024
+
+/* The reason as the audit words it, and what would change the decision. Each returns text. */
+const char *audit_format_reason(const struct audit_facts *facts, char text[static AUDIT_TEXT_MAX]);
+const char *audit_format_remedy(const struct audit_facts *facts, char text[static AUDIT_TEXT_MAX]);
+
 /* A whole environment. "Found" is its state when the daemon first sees its services. */
 void audit_found(const struct config_environment *environment, enum policy_wanted wanted,
                  const char *counts, bool counts_unknown);

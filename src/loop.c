@@ -297,3 +297,8 @@ int loop_watchdog_enable(struct loop *loop)
 
     return r > 0 ? 1 : r;
 }
+
+struct sd_event *loop_event(const struct loop *loop)
+{
+    return loop->event;
+}

@@ -68,6 +68,10 @@ struct loop_io *loop_io_free(struct loop_io *io);
 typedef void loop_signal_fn(void *userdata, int signal_number);
 int loop_signal_new(struct loop *loop, int signal_number, loop_signal_fn *received, void *userdata);
 
+/* The event loop underneath, for a library that attaches itself to one: sd-bus. Borrowed; there is none
+ * under virtual time. */
+struct sd_event *loop_event(const struct loop *loop);
+
 /* Feeds systemd's watchdog if the unit has WatchdogSec=. Returns 1 if it does, 0 if not, or -errno. */
 int loop_watchdog_enable(struct loop *loop);
 

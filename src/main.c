@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "connection.h"
+#include "control.h"
 #include "log.h"
 #include "loop.h"
 #include "scheduler.h"
@@ -35,6 +36,7 @@ struct daemon {
     struct connection connection;
     struct state *state;
     struct scheduler *scheduler;
+    struct control *control; /* NULL: there is nothing to talk by */
     struct loop_timer *stop_timer;
     struct mono stop_deadline;
     bool is_stopping;
@@ -78,8 +80,8 @@ static void tell_status(struct daemon *daemon)
 static void environment_changed(void *userdata, struct environment *environment)
 {
     struct daemon *daemon = userdata;
-    (void)environment;
 
+    control_environment_changed(daemon->control, environment);
     tell_status(daemon);
 }
 
@@ -144,6 +146,7 @@ static void received_hangup(void *userdata, int signal_number)
                      (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     reload(daemon);
     (void)sd_notify(false, "READY=1");
+    control_reloaded(daemon->control);
     daemon->status[0] = '\0';
     tell_status(daemon);
 }
@@ -224,6 +227,25 @@ static int watch_signals(struct daemon *daemon)
     return r < 0 ? r : 0;
 }
 
+/* People can do without, and so can the environments. */
+static void open_control(struct daemon *daemon)
+{
+    const char *directory = getenv("RUNTIME_DIRECTORY"); /* systemd.exec(5) */
+    const struct control_options options = {
+        .loop = daemon->loop,
+        .scheduler = daemon->scheduler,
+        .dry_run = daemon->dry_run,
+        /* A dry run may be beside the daemon, whose place it must not take. */
+        .socket_directory = daemon->dry_run ? NULL
+                            : directory     ? directory
+                                            : scheduler_config(daemon->scheduler)->state_directory,
+    };
+    int r = control_new(&options, &daemon->control);
+
+    if (r < 0)
+        log_warning("provisionerctl will not reach this daemon: %s", strerror(-r));
+}
+
 /* Takes config. */
 static int start(struct daemon *daemon, struct config *config)
 {
@@ -247,6 +269,7 @@ static int start(struct daemon *daemon, struct config *config)
 
 static void finish(struct daemon *daemon)
 {
+    control_free(daemon->control);
     scheduler_free(daemon->scheduler);
     if (daemon->loop)
         connection_close(&daemon->connection);
@@ -285,6 +308,7 @@ static int run(const char *config_path, bool dry_run)
 
     r = start(&daemon, config);
     if (r == 0) {
+        open_control(&daemon);
         (void)sd_notify(false, "READY=1");
         tell_status(&daemon);
         r = loop_run(daemon.loop);
