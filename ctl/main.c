@@ -11,6 +11,7 @@
 /* In the order in which --help lists them. */
 static const struct verb *const VERBS[] = {
     &VERB_MIGRATE,
+    &VERB_TEST_PATTERN,
     &VERB_IAM_POLICY,
 };
 
