@@ -6,6 +6,14 @@
 #include <string.h>
 #include <time.h>
 
+struct wall moment_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (struct wall){(int64_t)now.tv_sec * MS_PER_SECOND + now.tv_nsec / 1000000};
+}
+
 /* What remains of a text that strptime(3) read all of: nothing. */
 static bool reads_as(const char *text, const char *format, struct tm *tm)
 {

@@ -20,6 +20,9 @@ enum moment_direction {
     MOMENT_FUTURE,
 };
 
+/* By this host's clock. */
+struct wall moment_now(void);
+
 #define MOMENT_FORMS "such as 2h, 14:20, yesterday, or \"2026-11-24 14:20\""
 
 /* Returns 0; -EINVAL: it is none; -ERANGE: it lies in the other direction. */

@@ -13,6 +13,7 @@
 #include "printable.h"
 
 #define CUT_MARK "…"
+#define WRAP_TO_MIN 20 /* columns: narrower cannot be read */
 
 /* ECMA-48, SGR. Of the sixteen colours only those that can be read on light and dark alike. */
 static const char *const SEQUENCES[] = {
@@ -106,4 +107,43 @@ int terminal_write(const struct terminal *terminal, enum colour colour, const ch
             is_cut ? CUT_MARK : "", terminal_end(terminal, colour));
     width += is_cut;
     return width < INT_MAX ? (int)width : INT_MAX;
+}
+
+/* How much of the text stands in one line: up to the last space within `columns`; a word that is longer
+ * is broken. */
+static size_t line_length(const char *text, size_t columns)
+{
+    size_t width, length = text_fit(text, columns, &width);
+
+    if (!text[length] || text[length] == ' ')
+        return length;
+    for (size_t i = length; i > 0; i--) {
+        if (text[i - 1] == ' ')
+            return i - 1 > 0 ? i - 1 : length;
+    }
+    return length;
+}
+
+int terminal_write_wrapped(const struct terminal *terminal, enum colour colour, const char *text,
+                           size_t indent)
+{
+    _cleanup_free_ char *printable = printable_new(text);
+    if (!printable)
+        return -ENOMEM;
+    bool wraps = terminal->width >= indent + WRAP_TO_MIN;
+    const char *rest = printable;
+
+    fputs(terminal_begin(terminal, colour), terminal->out);
+    for (;;) {
+        size_t length = wraps ? line_length(rest, terminal->width - indent) : strlen(rest);
+        if (length == 0 && *rest)
+            printable_decode(rest, &length); /* wider than the line, and yet it must go on */
+        fwrite(rest, 1, length, terminal->out);
+        rest += length + strspn(rest + length, " ");
+        if (!*rest)
+            break;
+        fprintf(terminal->out, "\n%*s", (int)indent, "");
+    }
+    fprintf(terminal->out, "%s\n", terminal_end(terminal, colour));
+    return 0;
 }

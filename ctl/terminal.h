@@ -51,4 +51,9 @@ size_t text_fit(const char *printable, size_t columns, size_t *ret_columns);
 int terminal_write(const struct terminal *terminal, enum colour colour, const char *text,
                    size_t columns);
 
+/* Writes text escaped, in colour, and ends the line. What is longer than the terminal is wide goes on in
+ * lines that begin at column `indent`, where the first is now. Returns 0 or -ENOMEM. */
+int terminal_write_wrapped(const struct terminal *terminal, enum colour colour, const char *text,
+                           size_t indent);
+
 #endif

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "aws/parameters.h"
 #include "cleanup.h"
@@ -408,14 +407,6 @@ static int try_pattern(struct trial *trial, const struct config *config)
     return trial->status;
 }
 
-static struct wall present(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (struct wall){(int64_t)now.tv_sec * MS_PER_SECOND + now.tv_nsec / 1000000};
-}
-
 /* Returns false if it is no number of examples. */
 static bool read_n_examples(const char *text, size_t *ret)
 {
@@ -439,7 +430,7 @@ static int verb_test_pattern(struct ctl *ctl, int argc, char **argv)
                                             {"all", no_argument, NULL, OPTION_ALL},
                                             {"file", required_argument, NULL, OPTION_FILE},
                                             {0}};
-    struct trial trial = {.ctl = ctl, .to = present(), .n_examples = EXAMPLES};
+    struct trial trial = {.ctl = ctl, .to = moment_now(), .n_examples = EXAMPLES};
     const char *since = SINCE;
     struct config *config;
     int option;
