@@ -49,20 +49,18 @@ int caller_read(const char *body, size_t size, struct caller *ret)
 /* --- the call ------------------------------------------------------------------------------------ */
 
 struct question {
-    struct loop *loop;
-    const struct connection *connection;
+    struct session *session;
     const struct config *config;
     struct caller_result *result;
     struct credentials_request *credentials_request;
     struct http_call *http_call;
     int failure; /* nothing could be asked */
-    bool done;
 };
 
 static void fail(struct question *question, int r)
 {
     question->failure = r;
-    question->done = true;
+    question->session->is_done = true;
 }
 
 static void answered(void *userdata, const struct http_response *response)
@@ -71,7 +69,7 @@ static void answered(void *userdata, const struct http_response *response)
     struct caller_result *result = question->result;
 
     question->http_call = NULL;
-    question->done = true;
+    question->session->is_done = true;
     aws_error_from_response(response, &result->error);
     if (result->error.kind == AWS_OK &&
         caller_read(response->body, response->body_size, &result->caller) < 0)
@@ -99,7 +97,8 @@ static int send(struct question *question, const char *url, const char *region,
                                           .body_size = strlen(BODY)};
     const struct sigv4_scope scope = {.region = region, .service = ENDPOINT_STS.signing_name};
 
-    r = sigv4_sign(&signer, &to_sign, keys, &scope, aws_now(question->connection->aws), &signature);
+    r = sigv4_sign(&signer, &to_sign, keys, &scope, aws_now(question->session->connection.aws),
+                   &signature);
     sigv4_signer_wipe(&signer);
     if (r < 0)
         return r;
@@ -124,7 +123,7 @@ static int send(struct question *question, const char *url, const char *region,
         .timeout_ms = TIMEOUT_MS,
         .response_size_max = ANSWER_SIZE_MAX,
     };
-    return http_send(question->connection->http, &request, answered, question,
+    return http_send(question->session->connection.http, &request, answered, question,
                      &question->http_call);
 }
 
@@ -133,14 +132,14 @@ static void have_credentials(void *userdata, int error, const char *why,
 {
     struct question *question = userdata;
     struct caller_result *result = question->result;
-    struct credentials *credentials = question->connection->credentials;
+    struct credentials *credentials = question->session->connection.credentials;
     _cleanup_free_ char *url = NULL;
 
     question->credentials_request = NULL;
     if (error < 0) {
         result->credentials_error = error;
         snprintf(result->why, sizeof(result->why), "%s", why);
-        question->done = true;
+        question->session->is_done = true;
         return;
     }
     snprintf(result->region, sizeof(result->region), "%s", region);
@@ -153,20 +152,21 @@ static void have_credentials(void *userdata, int error, const char *why,
         fail(question, r);
 }
 
-int caller_ask(struct loop *loop, const struct connection *connection, const struct config *config,
-               struct caller_result *ret)
+int caller_ask(struct session *session, const struct config *config, struct caller_result *ret)
 {
-    struct question question = {
-        .loop = loop, .connection = connection, .config = config, .result = ret};
+    struct question question = {.session = session, .config = config, .result = ret};
 
     *ret = (struct caller_result){.credentials_error = 0};
-    int r = credentials_get(connection->credentials, have_credentials, &question,
+    session->is_done = session->is_interrupted;
+    int r = credentials_get(session->connection.credentials, have_credentials, &question,
                             &question.credentials_request);
     if (r == 0)
-        r = loop_run_until(loop, &question.done);
+        r = loop_run_until(session->loop, &session->is_done);
     if (question.credentials_request)
         credentials_request_cancel(question.credentials_request);
     if (question.http_call)
         http_cancel(question.http_call);
+    if (r == 0 && session->is_interrupted)
+        aws_error_set(&ret->error, AWS_ERROR_CANCELLED, "interrupted");
     return r < 0 ? r : question.failure;
 }

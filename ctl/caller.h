@@ -7,7 +7,7 @@
  * forbids. Query protocol: a form out, XML in. Source: AWS Security Token Service API Reference.
  */
 
-#include "connection.h"
+#include "ctl/session.h"
 
 #define CALLER_ARN_MAX 2048
 #define CALLER_ACCOUNT_MAX 13
@@ -29,8 +29,7 @@ struct caller_result {
     char why[512];
 };
 
-/* Runs the loop until the answer is there. Returns 0 or a negative errno: nothing could be asked. */
-int caller_ask(struct loop *loop, const struct connection *connection, const struct config *config,
-               struct caller_result *ret);
+/* Returns 0 or a negative errno: nothing could be asked. */
+int caller_ask(struct session *session, const struct config *config, struct caller_result *ret);
 
 #endif

@@ -66,7 +66,8 @@ struct verb {
     int (*run)(struct ctl *ctl, int argc, char **argv); /* returns the exit status */
 };
 
-extern const struct verb VERB_HISTORY, VERB_IAM_POLICY, VERB_INIT, VERB_MIGRATE, VERB_TEST_PATTERN;
+extern const struct verb VERB_DOCTOR, VERB_HISTORY, VERB_IAM_POLICY, VERB_INIT, VERB_MIGRATE,
+    VERB_TEST_PATTERN;
 
 /* --- options and arguments ----------------------------------------------------------------------- */
 

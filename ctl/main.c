@@ -10,10 +10,7 @@
 
 /* In the order in which --help lists them. */
 static const struct verb *const VERBS[] = {
-    &VERB_HISTORY,
-    &VERB_MIGRATE,
-    &VERB_TEST_PATTERN,
-    &VERB_IAM_POLICY,
+    &VERB_HISTORY, &VERB_MIGRATE, &VERB_TEST_PATTERN, &VERB_IAM_POLICY, &VERB_DOCTOR,
 };
 
 static void usage(FILE *out)

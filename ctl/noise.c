@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/noise.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
