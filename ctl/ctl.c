@@ -82,6 +82,9 @@ int ctl_option(struct ctl *ctl, int argc, char **argv, const struct option *opti
         case CTL_VALUE_JSON:
             ctl->json = true;
             break;
+        case CTL_VALUE_SOCKET:
+            ctl->socket_path = optarg;
+            break;
         case 'h':
         case CTL_VALUE_HELP:
             print_help(ctl->verb);

@@ -53,6 +53,7 @@ struct ctl {
     const struct verb *verb;
     const char *config_path;  /* --config, or CONFIG_DEFAULT_PATH */
     bool json;                /* --json */
+    const char *socket_path;  /* --socket; NULL: wherever the daemon is found */
     int status;               /* why a verb ends whose options or arguments did */
     struct terminal terminal; /* standard output */
 };
@@ -66,6 +67,7 @@ struct verb {
     int (*run)(struct ctl *ctl, int argc, char **argv); /* returns the exit status */
 };
 
+extern const struct verb VERB_STATUS, VERB_EXPLAIN, VERB_WAKE, VERB_SLEEP, VERB_HOLD, VERB_RELEASE;
 extern const struct verb VERB_DOCTOR, VERB_HISTORY, VERB_IAM_POLICY, VERB_INIT, VERB_MIGRATE,
     VERB_TEST_PATTERN;
 
@@ -76,6 +78,7 @@ extern const struct verb VERB_DOCTOR, VERB_HISTORY, VERB_IAM_POLICY, VERB_INIT, 
 enum {
     CTL_VALUE_CONFIG = 1000, /* above what verbs number their own with */
     CTL_VALUE_JSON,
+    CTL_VALUE_SOCKET,
     CTL_VALUE_HELP,
 };
 
@@ -87,13 +90,17 @@ enum {
     {                                             \
         "json", no_argument, NULL, CTL_VALUE_JSON \
     }
+#define CTL_OPTION_SOCKET                                   \
+    {                                                       \
+        "socket", required_argument, NULL, CTL_VALUE_SOCKET \
+    }
 #define CTL_OPTION_HELP                           \
     {                                             \
         "help", no_argument, NULL, CTL_VALUE_HELP \
     }
 
 /* The next of the verb's own options, its argument in optarg; CTL_OPTIONS_END; or '?': return
- * ctl->status. Sees to --config, --json and --help itself, where `options` has them. */
+ * ctl->status. Sees to --config, --json, --socket and --help itself, where `options` has them. */
 int ctl_option(struct ctl *ctl, int argc, char **argv, const struct option *options);
 
 /* After the options: whether so many arguments are left. If not, it has said so: return ctl->status. */

@@ -208,6 +208,9 @@ static bool carry_out(struct environment *environment, const struct policy_decis
         changed = true;
 
     if (decision->check_over) {
+        environment->last_check.reason = actual.reason;
+        environment->last_check.service = actual.service;
+        environment->last_check.at = observation->now;
         observation->check_due =
             mono_add(observation->now_mono, policy_next_check_ms(&environment->rules, observation));
         if (!policy_reason_is_for_sleep(actual.reason))

@@ -471,20 +471,37 @@ static struct mono settling_read_due(const struct policy_observation *observatio
     return due;
 }
 
+/* Woken, and not all of its tasks run yet. */
+static bool is_coming_up(const struct policy_observation *observation)
+{
+    if (!mono_is_set(observation->woken) ||
+        mono_since(observation->now_mono, observation->woken) > POLICY_COMING_UP_MS)
+        return false;
+    for (size_t i = 0; i < observation->n_services; i++) {
+        const struct policy_service *service = &observation->services[i];
+
+        if (service->condition == POLICY_CONDITION_FIT &&
+            service->running_count < service->reported_count)
+            return true;
+    }
+    return false;
+}
+
 static void decide_describe(const struct policy_rules *rules,
                             const struct policy_observation *observation,
                             struct policy_decision *decision)
 {
     const struct policy_evidence *describe = &observation->describe;
     bool is_asleep = decision->wanted == POLICY_ASLEEP;
+    bool is_waking = !is_asleep && (is_owed(observation) || is_coming_up(observation));
 
     if (describe->running || decision->describe)
         return;
-    if (describe->finding == POLICY_NO_MATCH && !is_asleep && !is_owed(observation))
+    if (describe->finding == POLICY_NO_MATCH && !is_asleep && !is_waking)
         return; /* awake: the check will ask */
 
     int64_t interval_ms = rules->poll_interval_awake_ms;
-    if (!is_asleep && is_owed(observation) && rules->poll_interval_ms < interval_ms)
+    if (is_waking && rules->poll_interval_ms < interval_ms)
         interval_ms = rules->poll_interval_ms;
     if (describe->refused && interval_ms < POLICY_SLOW_RETRY_MS)
         interval_ms = POLICY_SLOW_RETRY_MS;

@@ -53,6 +53,8 @@
 #define POLICY_CLOCK_TOLERANCE_MS (5 * MS_PER_SECOND)
 /* Overlap of two searches, for a Date header's resolution and AWS's own clocks. */
 #define POLICY_OVERLAP_MS (5 * MS_PER_SECOND)
+/* So long after a wake the services are read until their tasks run, for those who wait for them. */
+#define POLICY_COMING_UP_MS (15 * MS_PER_MINUTE)
 /* After a refusal that a retry will not cure (AccessDenied, not found). */
 #define POLICY_SLOW_RETRY_MS (1 * MS_PER_MINUTE)
 

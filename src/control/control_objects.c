@@ -175,6 +175,15 @@ static int append_services(sd_bus_message *reply, const struct environment *envi
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static int append_last_check(sd_bus_message *reply, const struct environment_report *report)
+{
+    char text[AUDIT_TEXT_MAX];
+
+    return sd_bus_message_append(reply, "(tss)", moment(report->last_check_at),
+                                 policy_reason_name(report->last_check.reason),
+                                 audit_format_reason(&report->last_check, text));
+}
+
 static int append_troubles(sd_bus_message *reply, const struct environment_report *report)
 {
     int r = sd_bus_message_open_container(reply, 'a', "s");
@@ -212,6 +221,8 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         return sd_bus_message_append(reply, "s", or_empty(report.facts.activity));
     if (strcmp(property, "NextCheck") == 0)
         return sd_bus_message_append(reply, "t", moment(report.check_due));
+    if (strcmp(property, "LastCheck") == 0)
+        return append_last_check(reply, &report);
     if (strcmp(property, "Reason") == 0)
         return sd_bus_message_append(reply, "s", policy_reason_name(report.facts.reason));
     if (strcmp(property, "ReasonText") == 0)
@@ -248,15 +259,13 @@ static int append_question(sd_bus_message *reply, const char *operation,
 
 static int append_explanation(sd_bus_message *reply, const struct environment_report *report)
 {
-    char reason[AUDIT_TEXT_MAX], remedy[AUDIT_TEXT_MAX], last[AUDIT_TEXT_MAX];
+    char reason[AUDIT_TEXT_MAX], remedy[AUDIT_TEXT_MAX];
     int r;
 
     if ((r = sd_bus_message_append(reply, "sss", policy_reason_name(report->facts.reason),
                                    audit_format_reason(&report->facts, reason),
                                    audit_format_remedy(&report->facts, remedy))) < 0 ||
-        (r = sd_bus_message_append(reply, "(tss)", moment(report->last_check_at),
-                                   policy_reason_name(report->last_check.reason),
-                                   audit_format_reason(&report->last_check, last))) < 0 ||
+        (r = append_last_check(reply, report)) < 0 ||
         (r = sd_bus_message_open_container(reply, 'a', "(sbsttts)")) < 0 ||
         (r = append_question(reply, "DescribeServices", &report->describe,
                              report->troubles[TROUBLE_DESCRIBE])) < 0 ||
@@ -299,6 +308,7 @@ static const sd_bus_vtable ENVIRONMENT[] = {
     PROPERTY("Since", "t"),
     PROPERTY("LastActivity", "t"),
     PROPERTY("LastActivityMessage", "s"),
+    PROPERTY("LastCheck", "(tss)"),
     PROPERTY("NextCheck", "t"),
     PROPERTY("Reason", "s"),
     PROPERTY("ReasonText", "s"),

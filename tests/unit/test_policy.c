@@ -731,6 +731,24 @@ static void test_services_are_read_while_counts_are_owed(void **state)
     assert_true(decide(&world).describe);
 }
 
+static void test_after_a_wake_services_are_read_until_their_tasks_run(void **state)
+{
+    (void)state;
+    struct world world = given_idle_awake();
+    world.seen.check_due = mono_add(world.seen.now_mono, HOUR);
+    world.seen.woken = world.seen.describe.began;
+    world.services[WORKER].running_count = 3;
+    world.services[API].running_count = 1; /* of 2 */
+    assert_true(decide(&world).describe);
+
+    world.services[API].running_count = 2;
+    assert_false(decide(&world).describe);
+
+    world.services[API].running_count = 0; /* they never do: the check will see it */
+    pass(&world, 20 * MINUTE);
+    assert_false(decide(&world).describe);
+}
+
 static void test_a_removed_environment_is_woken_and_nothing_else(void **state)
 {
     (void)state;
@@ -810,6 +828,7 @@ int main(void)
         cmocka_unit_test(test_refused_looks_are_repeated_slowly),
         cmocka_unit_test(test_a_look_never_goes_behind_known_activity),
         cmocka_unit_test(test_services_are_read_while_counts_are_owed),
+        cmocka_unit_test(test_after_a_wake_services_are_read_until_their_tasks_run),
         cmocka_unit_test(test_a_removed_environment_is_woken_and_nothing_else),
         cmocka_unit_test(test_every_reason_has_a_name_of_its_own),
     };
