@@ -56,6 +56,7 @@ void draft_clear(struct draft *draft)
 {
     free(draft->origin);
     free(draft->region);
+    free(draft->profile);
     free(draft->endpoint_url);
     free(draft->name);
     free(draft->cluster);
@@ -206,6 +207,8 @@ static void print_head(const struct draft *draft, FILE *out)
               "# this instance.\n"
               "#region = eu-west-1\n",
               out);
+    if (draft->profile)
+        fprintf(out, "profile = %s\n", draft->profile);
     if (draft->endpoint_url)
         fprintf(out, "endpoint_url = %s\n", draft->endpoint_url);
 }
@@ -320,8 +323,8 @@ static bool is_tame(const struct draft *draft)
             return false;
     }
     return is_one_line(draft->origin) && is_one_line(draft->region) &&
-           is_one_line(draft->endpoint_url) && is_one_line(draft->name) &&
-           is_one_line(draft->cluster) && is_one_line(draft->pattern) &&
+           is_one_line(draft->profile) && is_one_line(draft->endpoint_url) &&
+           is_one_line(draft->name) && is_one_line(draft->cluster) && is_one_line(draft->pattern) &&
            are_lines(&draft->log_groups) && are_lines(&draft->pattern_notes) &&
            are_lines(&draft->excludes) && are_lines(&draft->always_on);
 }

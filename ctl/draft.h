@@ -32,6 +32,7 @@ struct draft_service {
 struct draft {
     char *origin; /* whence it came: "staging.env, by provisionerctl migrate" */
     char *region;
+    char *profile;
     char *endpoint_url;
     char *name;
     char *cluster;

@@ -39,8 +39,7 @@ void session_close(struct session *session)
     *session = (struct session){0};
 }
 
-/* Returns whether it came to its end. */
-static bool wait_for_it(struct session *session)
+bool session_wait(struct session *session)
 {
     int r = loop_run_until(session->loop, &session->is_done);
 
@@ -83,7 +82,7 @@ void session_call(struct session *session, enum aws_operation operation,
         aws_error_set(ret_error, AWS_ERROR_TRANSIENT, "out of memory");
         return;
     }
-    if (!wait_for_it(session)) {
+    if (!session_wait(session)) {
         aws_call_cancel(handle);
         set_cancelled(ret_error);
     }
@@ -129,7 +128,7 @@ void session_filter(struct session *session, const struct logs_filter_request *r
         aws_error_set(&ret->error, AWS_ERROR_TRANSIENT, "out of memory");
         return;
     }
-    if (!wait_for_it(session)) {
+    if (!session_wait(session)) {
         logs_filter_cancel(handle);
         set_cancelled(&ret->error);
         ret->n_events = search.n_events;

@@ -23,6 +23,10 @@ struct session {
 int session_open(const struct config *config, struct session *ret);
 void session_close(struct session *session);
 
+/* For what is asked by its own function (ecs.h): set is_done to is_interrupted, ask, have the callback
+ * set it, and wait. Returns false when it was interrupted: what was asked is to be cancelled. */
+bool session_wait(struct session *session);
+
 /* One call. With AWS_OK, *ret_body is the caller's to put; else NULL. */
 void session_call(struct session *session, enum aws_operation operation,
                   struct json_object *parameters, struct aws_error *ret_error,
