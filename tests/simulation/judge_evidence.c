@@ -207,12 +207,13 @@ static struct json_object *shown_in(struct json_object *services, const char *na
     return NULL;
 }
 
-/* When the daemon could first see that somebody had scaled up what slept: that is activity to it. */
+/* When the daemon could first see that somebody had scaled up what slept, or that it was woken by a
+ * daemon before it, unrecorded: that is activity to it. */
 static void take_adoption(struct judge_environment *environment,
                           const struct judge_service *service, const struct judge_shown *shown)
 {
-    if (!wall_is_set(environment->adopted) && service->is_theirs && !shown->is_missing &&
-        shown->desired > 0 && shown->asked.ms >= service->scaled.ms &&
+    if (!wall_is_set(environment->adopted) && (service->is_theirs || service->is_unrecorded) &&
+        !shown->is_missing && shown->desired > 0 && shown->asked.ms >= service->scaled.ms &&
         shown->asked.ms >= wall_add(service->written, JUDGE_STALE_MS).ms)
         environment->adopted = shown->arrives;
 }

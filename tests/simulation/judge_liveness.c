@@ -245,6 +245,14 @@ static struct wall last_scaled(const struct judge_environment *environment)
     return last;
 }
 
+static bool is_any_unrecorded(const struct judge_environment *environment)
+{
+    for (size_t i = 0; i < environment->world->n_services; i++)
+        if (environment->services[i].is_unrecorded)
+            return true;
+    return false;
+}
+
 /* With silence = unknown: were there records for the last check to scan? */
 static bool has_records(const struct judge_environment *environment, struct wall now)
 {
@@ -285,8 +293,10 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
     /* It counts as activity from when it could be seen, however late that was. */
     if (wall_is_set(scaled) && scaled.ms >= environment->fell.ms)
         idle_since = judge_later(idle_since, environment->waking);
-    struct wall noticed = wall_add(judge_later(scaled, recovered), notice_ms); /* at the latest */
-    if (rules->adopt && wall_is_set(environment->adopted))
+    /* At the latest: an environment's first look comes within poll_interval. */
+    struct wall noticed =
+        wall_add(judge_later(scaled, recovered), notice_ms + rules->poll_interval_ms);
+    if ((rules->adopt || is_any_unrecorded(environment)) && wall_is_set(environment->adopted))
         idle_since = judge_later(
             idle_since, environment->adopted.ms < noticed.ms ? environment->adopted : noticed);
     struct wall due = wall_add(judge_later(idle_since, recovered), allowed_ms);

@@ -1116,6 +1116,33 @@ static void test_l2_what_a_wake_left_up_that_was_recorded(void **state)
     expect_violation("L3", "api is up");
 }
 
+/* Woken for it was removed, which nobody recorded; to the next daemon that has it, it was scaled up. */
+static void test_l2_a_removal_that_nobody_recorded_counts_from_when_it_is_seen(void **state)
+{
+    (void)state;
+    environment.rules.adopt = false;
+    environment.rules.wake_on_remove = true;
+    environment.rules.poll_interval_awake_ms = 10 * MINUTE;
+    sleeps();
+    judge_stored(simulation.judge, "state.json", "{}", 2);
+    pass(2 * HOUR);
+    environment.is_configured = false;
+    judge_daemon(simulation.judge, WORLD_DAEMON_RELOADED);
+    wakes(2, 3);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+    pass(5 * HOUR);
+    environment.is_configured = true;
+    environment.configured_since = now;
+    judge_daemon(simulation.judge, WORLD_DAEMON_RELOADED);
+    pass(20 * MINUTE);
+    describes();
+    pass(75 * MINUTE);
+    expect_no_violation();
+    pass(4 * MINUTE);
+    expect_violation("L2", "is up");
+}
+
 static void test_l2_when_the_gateway_comes_back_the_time_begins_anew(void **state)
 {
     struct world_act act = {
@@ -1346,6 +1373,7 @@ int main(void)
         STORY(test_l2_what_was_scaled_up_counts_from_when_it_was_shown),
         STORY(test_l2_not_what_a_wake_left_up_that_nobody_recorded),
         STORY(test_l2_what_a_wake_left_up_that_was_recorded),
+        STORY(test_l2_a_removal_that_nobody_recorded_counts_from_when_it_is_seen),
         STORY(test_l2_when_the_gateway_comes_back_the_time_begins_anew),
         STORY(test_l2_not_while_the_log_has_no_writer),
         STORY(test_l3_never_asleep_after_trouble),
