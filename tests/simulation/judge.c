@@ -415,8 +415,10 @@ static void look(struct judge *judge, struct wall now)
             judge_take_counts(judge, &judge->environments[i]);
         judge_liveness(judge, &judge->environments[i], now);
     }
-    if (takes_counts)
+    if (takes_counts) {
+        judge_unwanted_queries(judge, now);
         judge->next_counts = wall_add(now, COUNTS_INTERVAL_MS);
+    }
     judge_weigh(judge, now);
     judge->next_look = wall_add(now, LOOK_INTERVAL_MS);
 }

@@ -54,7 +54,9 @@
  * R1  Requests of each operation fit AWS's documented budget, as they arrive. While there is trouble
  *     they may be held up on the way for JUDGE_HELD_UP_MS, and arrive together: then only their rate
  *     over longer times is judged.
- * R2  Timers, and with them calls under way, are bounded by the configuration; and so is the heap.
+ * R2  Timers, and with them calls under way, are bounded by the configuration; and so is the heap. A
+ *     query of which no more is wanted, for it has found something or taken JUDGE_QUERY_LIFE_MS, is
+ *     stopped: AWS bills what it scans.
  */
 
 #include "tests/simulation/world.h"
@@ -81,6 +83,8 @@
 #define JUDGE_CALL_MS (20 * MS_PER_SECOND)
 /* Of a check: two descriptions, the query with its polls, the last look. */
 #define JUDGE_QUERY_MS (40 * MS_PER_SECOND)
+/* A query is waited for so long. */
+#define JUDGE_QUERY_LIFE_MS (5 * MS_PER_MINUTE)
 
 #define JUDGE_SHOWN_KEPT 8
 #define JUDGE_HELD_KEPT 8
@@ -190,6 +194,9 @@ struct judge_query {
     const struct judge_group *groups[JUDGE_GROUPS_OF_QUERY_MAX];
     size_t n_groups;
     struct wall completed; /* Complete without a row, and this arrived whole; WALL_NEVER */
+    struct wall unwanted;  /* no more of it is wanted from here on */
+    bool is_known;         /* its id arrived */
+    bool is_over;          /* it was stopped, or its end arrived */
     const char *ending;    /* for people: what came instead */
     double records_scanned;
     bool has_statistics;
@@ -281,6 +288,7 @@ void judge_count_request(struct judge *judge, const struct world_call *call);
 void judge_budgets_reset(struct judge *judge);
 void judge_secrets(struct judge *judge, const char *where, const void *bytes, size_t size);
 void judge_weigh(struct judge *judge, struct wall now);
+void judge_unwanted_queries(struct judge *judge, struct wall now);
 
 /* judge_report.c: by simulation_violation(), with the last calls about the environment. */
 void judge_report(struct judge *judge, const char *invariant,

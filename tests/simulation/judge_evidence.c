@@ -145,8 +145,11 @@ static void begin_query(struct judge *judge, const struct world_call *call)
     if (call->status != 200 || json_get_string(call->result, "queryId", &id) < 0)
         return;
     struct judge_query *query = &judge->queries[judge->n_queries++ % JUDGE_QUERIES_KEPT];
-    *query = (struct judge_query){
-        .created = call->now, .completed = WALL_NEVER, .ending = "was not seen to end"};
+    *query = (struct judge_query){.created = call->now,
+                                  .completed = WALL_NEVER,
+                                  .unwanted = wall_add(call->now, JUDGE_QUERY_LIFE_MS),
+                                  .is_known = wall_is_set(arrival(call)),
+                                  .ending = "was not seen to end"};
     strncpy(query->id, id, sizeof(query->id) - 1);
     (void)json_get_int(call->parameters, "startTime", &start_s);
     (void)json_get_int(call->parameters, "endTime", &end_s);
@@ -177,20 +180,33 @@ static void take_results(struct judge *judge, const struct world_call *call)
         return;
     size_t n_rows =
         json_get_array(call->result, "results", &rows) == 0 ? json_object_array_length(rows) : 0;
+    bool is_running = strcmp(status, "Running") == 0 || strcmp(status, "Scheduled") == 0;
+    /* Unknown is no end. */
+    query->is_over = query->is_over || (!is_running && strcmp(status, "Unknown") != 0);
     if (n_rows > 0) {
         query->ending = "found something";
+        if (is_running && arrives.ms < query->unwanted.ms)
+            query->unwanted = arrives;
         return;
     }
     if (strcmp(status, "Complete") != 0) {
-        query->ending = strcmp(status, "Running") == 0 || strcmp(status, "Scheduled") == 0
-                            ? "was still running"
-                            : "ended badly";
+        query->ending = is_running ? "was still running" : "ended badly";
         return;
     }
     query->completed = arrives;
     if (json_get_object(call->result, "statistics", &statistics) == 0)
         query->has_statistics =
             json_get_double(statistics, "recordsScanned", &query->records_scanned) == 0;
+}
+
+static void stop_query(struct judge *judge, const struct world_call *call)
+{
+    const char *id;
+    struct judge_query *query =
+        json_get_string(call->parameters, "queryId", &id) == 0 ? query_named(judge, id) : NULL;
+
+    if (query)
+        query->is_over = true; /* that it was asked for will do */
 }
 
 /* --- DescribeServices ------------------------------------------------------------------------------------ */
@@ -277,6 +293,8 @@ void judge_take_answer(struct judge *judge, const struct world_call *call)
         begin_query(judge, call);
     else if (strcmp(call->operation, "GetQueryResults") == 0)
         take_results(judge, call);
+    else if (strcmp(call->operation, "StopQuery") == 0)
+        stop_query(judge, call);
     else if (strcmp(call->operation, "DescribeServices") == 0)
         take_description(judge, call);
 }

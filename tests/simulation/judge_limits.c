@@ -173,6 +173,31 @@ static void weigh_heap(struct judge *judge, struct wall now)
             judge->heap_baseline, heap, n);
 }
 
+/* How long StopQuery may take to reach AWS: all environments may have one to stop, after a reload. */
+static int64_t stop_ms(const struct judge *judge)
+{
+    return JUDGE_CALL_MS + (int64_t)judge->n_environments * MS_PER_SECOND / 4;
+}
+
+void judge_unwanted_queries(struct judge *judge, struct wall now)
+{
+    size_t n = judge->n_queries, kept = n < JUDGE_QUERIES_KEPT ? n : JUDGE_QUERIES_KEPT;
+    struct wall since =
+        wall_add(simulation_calm_for(judge->simulation, "StopQuery"), JUDGE_RECOVERY_MS);
+
+    for (size_t i = 1; i <= kept; i++) {
+        struct judge_query *query = &judge->queries[(n - i) % JUDGE_QUERIES_KEPT];
+
+        if (query->created.ms < judge->started.ms ||
+            wall_since(now, query->created) > 3 * JUDGE_QUERY_LIFE_MS)
+            return; /* and so are those before it */
+        if (query->is_known && !query->is_over && since.ms <= query->unwanted.ms &&
+            now.ms > wall_add(query->unwanted, stop_ms(judge)).ms)
+            judge_report(judge, "R2", NULL, "query %s %s, and was not stopped", query->id,
+                         query->ending);
+    }
+}
+
 void judge_weigh(struct judge *judge, struct wall now)
 {
     size_t timers = virtual_loop_timers(judge->simulation->loop);

@@ -130,14 +130,14 @@ static int64_t change_pages(struct simulation *simulation, struct plan_item *ite
     if (item->has_begun) {
         settings->page_events = item->saved;
         settings->page_scan = 100000;
-        simulation_trouble_ends(simulation);
+        simulation_trouble_ends(simulation, NULL);
         return INT64_MAX;
     }
     item->saved = settings->page_events;
     settings->page_events = item->value;
     settings->page_scan = 4 * item->value;
     simulation_fired(simulation, item->misfortune, 1);
-    simulation_trouble_begins(simulation);
+    simulation_trouble_begins(simulation, NULL);
     return item->at_ms + item->for_ms;
 }
 

@@ -53,6 +53,12 @@ struct wall simulation_now(const struct simulation *its)
     return now;
 }
 
+struct wall simulation_calm_for(const struct simulation *its, const char *operation)
+{
+    (void)operation;
+    return its->calm_since;
+}
+
 bool world_is_activity(const struct world_environment *its, const char *message)
 {
     return strstr(message, its->pattern) != NULL;
@@ -1299,6 +1305,66 @@ static void test_r2_a_heap_that_grows(void **state)
         free(blocks[i]);
 }
 
+static void stops_query(void)
+{
+    char parameters[64];
+
+    snprintf(parameters, sizeof(parameters), "{\"queryId\":\"q%u\"}", n_queries);
+    call("StopQuery", parameters, 200, "{\"success\":true}", true, 0);
+}
+
+static void test_r2_a_query_that_has_found_something_is_left_running(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    query_ends("Running", "[[]]", true);
+    pass(10 * SECOND);
+    expect_no_violation();
+    pass(MINUTE);
+    expect_violation("R2", "found something, and was not stopped");
+}
+
+static void test_r2_a_query_that_has_found_something_is_stopped(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    query_ends("Running", "[[]]", true);
+    stops_query();
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_r2_a_query_that_never_ends_is_left_running(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    query_ends("Running", "[]", true);
+    pass(5 * MINUTE);
+    expect_no_violation();
+    pass(MINUTE);
+    expect_violation("R2", "was still running, and was not stopped");
+}
+
+static void test_r2_not_a_query_that_has_ended(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    query_ends("Failed", "[]", true);
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_r2_not_a_query_of_a_daemon_that_died(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    pass(MINUTE);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
 /* --- the report ---------------------------------------------------------------------------------------- */
 
 static void test_the_first_violation_counts_and_has_its_moment(void **state)
@@ -1384,6 +1450,11 @@ int main(void)
         STORY(test_r1_a_bucket_and_what_flows_into_it),
         STORY(test_r2_timers),
         STORY(test_r2_a_heap_that_grows),
+        STORY(test_r2_a_query_that_has_found_something_is_left_running),
+        STORY(test_r2_a_query_that_has_found_something_is_stopped),
+        STORY(test_r2_a_query_that_never_ends_is_left_running),
+        STORY(test_r2_not_a_query_that_has_ended),
+        STORY(test_r2_not_a_query_of_a_daemon_that_died),
         STORY(test_the_first_violation_counts_and_has_its_moment),
     };
 
