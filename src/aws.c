@@ -331,11 +331,17 @@ static bool retry_later(struct aws_call *call, const struct aws_error *error, bo
     return true;
 }
 
-static bool retry_with_new_credentials(struct aws_call *call)
+static bool retry_with_new_credentials(struct aws_call *call, struct aws_error *error)
 {
+    size_t length = strlen(error->message);
+
     credentials_invalidate(call->aws->credentials);
-    if (call->credentials_refreshed || call->attempts >= RETRY_ATTEMPTS_MAX)
+    if (call->credentials_refreshed || call->attempts >= RETRY_ATTEMPTS_MAX) {
+        snprintf(error->message + length, sizeof(error->message) - length,
+                 "%sthe keys from %s have to be renewed", length > 0 ? "; " : "",
+                 credentials_source(call->aws->credentials));
         return false;
+    }
     call->credentials_refreshed = true;
     lane_enter(call);
     return true;
@@ -413,7 +419,7 @@ static void call_answered(void *userdata, const struct http_response *response)
         is_retried = retry_with_right_time(call, clock_was_off, &error);
         break;
     case AWS_ERROR_EXPIRED:
-        is_retried = retry_with_new_credentials(call);
+        is_retried = retry_with_new_credentials(call, &error);
         break;
     default:
         break; /* trying again would change nothing */

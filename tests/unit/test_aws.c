@@ -697,6 +697,8 @@ static void credentials_expired_twice_are_an_error(void **state)
     ask(&outcome);
     aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&outcome, AWS_ERROR_EXPIRED);
+    assert_string_equal(outcome.error.message,
+                        "expired; the keys from a friend have to be renewed");
     assert_int_equal(fake_http_n_requests(world->http), 2);
 }
 
