@@ -589,6 +589,23 @@ static void test_killed_while_asleep_it_gives_the_counts_back(void **state)
     request_arrives(world, REQUEST);
     pass(world, 20 * SECOND);
     expect_counts(world, 2, 3, 1);
+    expect_told(world, "api desiredCount 0 -> 2");
+    expect_told(world, "worker desiredCount 0 -> 3");
+}
+
+static void test_killed_while_asleep_and_one_scaled_by_hand_it_does_not_guess(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    kill_daemon(world);
+    person_scales(world, "api", 1);
+    start_daemon(world, STAGING, "");
+    pass(world, 5 * SECOND);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_not_told(world, "api desiredCount 0 ->");
+    expect_told(world, "worker desiredCount 0 -> 3");
 }
 
 /* Killed after any of the first moments of a sleep or a wake, and restarted, it ends with the counts
@@ -1085,6 +1102,7 @@ int main(void)
         story(test_restarted_with_a_clock_behind_it_wakes_nobody),
         story(test_restarted_with_a_clock_ahead_it_wakes_at_once),
         story(test_killed_while_asleep_it_gives_the_counts_back),
+        story(test_killed_while_asleep_and_one_scaled_by_hand_it_does_not_guess),
         story(test_killed_at_any_moment_of_a_sleep_it_gives_the_counts_back),
         story(test_killed_at_any_moment_of_a_wake_it_gives_the_counts_back),
         story(test_a_lost_answer_changes_nothing),
