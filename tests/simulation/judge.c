@@ -114,7 +114,8 @@ int judge_new(struct simulation *simulation, struct judge **ret)
         return -ENOMEM;
     judge->simulation = simulation;
     judge->born = judge->started = simulation_now(simulation);
-    judge->stored = judge->next_look = judge->next_counts = judge->next_weighing = WALL_NEVER;
+    judge->let_go = judge->stored = judge->next_look = judge->next_counts = judge->next_weighing =
+        WALL_NEVER;
     judge_budgets_reset(judge);
     judge->environments = calloc(simulation->n_environments + 1, sizeof(*judge->environments));
     if (!judge->environments)
@@ -297,6 +298,7 @@ void judge_after_act(struct judge *judge, const struct world_act *act)
     case WORLD_RECREATED:
     case WORLD_CLOCK_STEPPED:
     case WORLD_SUSPENDED:
+        judge_refusals_forget(judge);
         disturb(judge, act->environment);
         break;
     case WORLD_STATE_LOST:
@@ -328,6 +330,8 @@ static void take_configuration(struct judge *judge, struct wall now)
 
         if (!environment->world->is_configured)
             environment->demand.is_made = false;
+        if (is_let_go)
+            judge->let_go = now;
         if (is_let_go && environment->world->rules.wake_on_remove)
             judge_demand_release(judge, environment, now);
         environment->was_configured = environment->world->is_configured;
@@ -368,6 +372,7 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         count_users(judge);
         break;
     case WORLD_DAEMON_RELOADED:
+        judge_refusals_forget(judge);
         take_configuration(judge, now);
         break;
     case WORLD_DAEMON_KILLED:

@@ -53,7 +53,8 @@
  * L3  The same, JUDGE_RECOVERY_MS after trouble has ended: L1 and L2 are told as L3 then.
  * R1  Requests of each operation fit AWS's documented budget, as they arrive. While there is trouble
  *     they may be held up on the way for JUDGE_HELD_UP_MS, and arrive together: then only their rate
- *     over longer times is judged.
+ *     over longer times is judged. An answer that says to slow down is heeded: JUDGE_PAUSE_MS nothing
+ *     more of that operation is asked.
  * R2  Timers, and with them calls under way, are bounded by the configuration; and so is the heap. A
  *     query of which no more is wanted, for it has found something or taken JUDGE_QUERY_LIFE_MS, is
  *     stopped: AWS bills what it scans.
@@ -79,6 +80,10 @@
 #define JUDGE_RECOVERY_MS (15 * MS_PER_MINUTE)
 /* A request that takes longer on its way to AWS has been given up before. */
 #define JUDGE_HELD_UP_MS (60 * MS_PER_SECOND)
+/* After ThrottlingException: of the pause, which is drawn, the least. */
+#define JUDGE_PAUSE_MS (500)
+/* An environment that was let go may have calls under way, whose answers nobody hears. */
+#define JUDGE_LET_GO_MS (1 * MS_PER_HOUR)
 /* What one call takes when all is well, retries of a single hiccup included. */
 #define JUDGE_CALL_MS (20 * MS_PER_SECOND)
 /* Of a check: two descriptions, the query with its polls, the last look. */
@@ -211,6 +216,7 @@ struct judge_budget {
     struct wall filled;
     struct wall recent[JUDGE_RECENT_KEPT];
     size_t n_recent;
+    struct wall refused; /* the daemon heard that it was too much; WALL_NEVER */
 };
 
 struct judge {
@@ -224,6 +230,7 @@ struct judge {
     int64_t count_before; /* of the service that an UpdateService is about to change */
     struct wall born;     /* the judge */
     struct wall started;  /* the daemon */
+    struct wall let_go;   /* an environment, at last */
     struct wall stored;   /* when the disk last took something of it */
     struct wall next_look, next_counts;
     struct judge_budget budgets[JUDGE_OPERATIONS_MAX];
@@ -286,6 +293,8 @@ void judge_liveness(struct judge *judge, struct judge_environment *environment, 
 /* judge_limits.c */
 void judge_count_request(struct judge *judge, const struct world_call *call);
 void judge_budgets_reset(struct judge *judge);
+/* Some answers may go unheard, or be heard later. */
+void judge_refusals_forget(struct judge *judge);
 void judge_secrets(struct judge *judge, const char *where, const void *bytes, size_t size);
 void judge_weigh(struct judge *judge, struct wall now);
 void judge_unwanted_queries(struct judge *judge, struct wall now);

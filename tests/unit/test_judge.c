@@ -1246,6 +1246,44 @@ static void test_r1_a_bucket_and_what_flows_into_it(void **state)
     expect_no_violation();
 }
 
+static void is_throttled(bool is_intact)
+{
+    call_refused("DescribeServices", "{}", 400, "ThrottlingException", "{}", is_intact, 50);
+}
+
+static void test_r1_an_answer_that_says_to_slow_down(void **state)
+{
+    (void)state;
+    is_throttled(true);
+    now.ms += 50;
+    call("DescribeServices", "{}", 200, "{}", true, 0); /* sent as that arrived */
+    now.ms += JUDGE_PAUSE_MS - 1;
+    call("DescribeServices", "{}", 200, "{}", true, 0);
+    expect_violation("R1", "499 ms after it was told to slow down");
+}
+
+static void test_r1_slowed_down(void **state)
+{
+    (void)state;
+    is_throttled(true);
+    now.ms += 50 + JUDGE_PAUSE_MS;
+    call("DescribeServices", "{}", 200, "{}", true, 0);
+    is_throttled(false); /* never heard */
+    now.ms += 100;
+    call("DescribeServices", "{}", 200, "{}", true, 0);
+    expect_no_violation();
+}
+
+static void test_r1_not_after_a_reload_that_has_cancelled_calls(void **state)
+{
+    (void)state;
+    is_throttled(true);
+    judge_daemon(simulation.judge, WORLD_DAEMON_RELOADED);
+    now.ms += 100;
+    call("DescribeServices", "{}", 200, "{}", true, 0);
+    expect_no_violation();
+}
+
 static void nothing(void *userdata)
 {
     (void)userdata;
@@ -1448,6 +1486,9 @@ int main(void)
         STORY(test_r1_requests_that_were_held_up_arrive_together),
         STORY(test_r1_a_bucket_that_is_empty),
         STORY(test_r1_a_bucket_and_what_flows_into_it),
+        STORY(test_r1_an_answer_that_says_to_slow_down),
+        STORY(test_r1_slowed_down),
+        STORY(test_r1_not_after_a_reload_that_has_cancelled_calls),
         STORY(test_r2_timers),
         STORY(test_r2_a_heap_that_grows),
         STORY(test_r2_a_query_that_has_found_something_is_left_running),
