@@ -9,6 +9,8 @@ PACKAGES_check="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev v
 PACKAGES_fuzz="libcmocka-dev clang libclang-rt-14-dev afl++"
 PACKAGES_analyze="clang clang-tools cppcheck"
 PACKAGES_packages="debhelper dpkg-dev fakeroot lintian git"
+PACKAGES_arm64="debootstrap binutils util-linux"
+PACKAGES_container="debootstrap podman runc conmon iproute2 openssl util-linux python3-venv python3-pip"
 PACKAGES_host="debootstrap systemd-container iproute2 openssl util-linux"
 
 # setup_packages GROUP...: by apt-get, if any package of these groups is missing.
