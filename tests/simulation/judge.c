@@ -84,6 +84,7 @@ static int add_environment(struct judge *judge, struct world_environment *world)
     for (size_t i = 0; i < world->n_services; i++) {
         environment->services[i].scaled = WALL_NEVER;
         environment->services[i].written = WALL_NEVER;
+        environment->services[i].doubted = WALL_NEVER;
     }
     for (size_t i = 0; i < world->n_log_groups; i++)
         if (add_group(judge, world->log_groups[i], &environment->groups[i]) < 0)
@@ -215,8 +216,10 @@ void judge_after_call(struct judge *judge, const struct world_call *call)
 
     judge_count_request(judge, call);
     judge_take_answer(judge, call);
-    if (strcmp(call->operation, "UpdateService") == 0 && call->status == 200 &&
-        *call->code == '\0' && read_update(judge, call, &environment, &service, &desired))
+    if (!read_update(judge, call, &environment, &service, &desired))
+        return;
+    judge_doubt(judge_service_of(environment, service), call);
+    if (call->status == 200 && *call->code == '\0')
         judge_record_update(judge, environment, service, desired, call->now);
 }
 
@@ -359,6 +362,7 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
     switch (event) {
     case WORLD_DAEMON_STARTED:
         judge->started = now;
+        judge_doubts_forget(judge);
         judge_budgets_reset(judge); /* the new one knows nothing of what the old one has spent */
         for (size_t i = 0; i < judge->n_environments; i++) {
             judge->environments[i].was_configured = judge->environments[i].world->is_configured;
@@ -373,6 +377,7 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         break;
     case WORLD_DAEMON_RELOADED:
         judge_refusals_forget(judge);
+        judge_doubts_forget(judge);
         take_configuration(judge, now);
         break;
     case WORLD_DAEMON_KILLED:

@@ -10,7 +10,7 @@
  *     judge_evidence.c   what AWS answered: looks, queries, descriptions, and events as they appear
  *     judge_sleep.c      S1, S2: was this UpdateService to 0 right?
  *     judge_counts.c     S4, S5: which services, and to which counts
- *     judge_liveness.c   L1, L2, L3: what must have happened by now
+ *     judge_liveness.c   L1, L2, L3, L4: what must have happened by now
  *     judge_limits.c     S6, R1, R2: secrets, budgets, resources
  *     judge_report.c     a violation, with the calls before it
  *
@@ -51,6 +51,9 @@
  *     longer window holds again, somebody's scaling of one of the services, or removal. A daemon that
  *     finds a sleep half done by the one before may undo it.
  * L3  The same, JUDGE_RECOVERY_MS after trouble has ended: L1 and L2 are told as L3 then.
+ * L4  An UpdateService whose answer was lost has happened or not, and until it is known which, what
+ *     somebody else sets could be taken for it. The first read that can tell is asked for within
+ *     JUDGE_DOUBT_MS, not when the next one would be due anyway.
  * R1  Requests of each operation fit AWS's documented budget, as they arrive. While there is trouble
  *     they may be held up on the way for JUDGE_HELD_UP_MS, and arrive together: then only their rate
  *     over longer times is judged. An answer that says to slow down is heeded: JUDGE_PAUSE_MS nothing
@@ -91,6 +94,10 @@
 /* A query is waited for so long. */
 #define JUDGE_QUERY_LIFE_MS (5 * MS_PER_MINUTE)
 
+/* Reads cannot be stale after JUDGE_STALE_MS; the call's further attempts may wait for their turn until its
+ * deadline, and a read may be under way that began too early. */
+#define JUDGE_DOUBT_MS (JUDGE_STALE_MS + 5 * MS_PER_MINUTE)
+
 #define JUDGE_SHOWN_KEPT 8
 #define JUDGE_HELD_KEPT 8
 #define JUDGE_COUNTS_MAX 8
@@ -122,6 +129,7 @@ struct judge_service {
     int64_t written_count;
     bool is_owed;                     /* put to 0 by the daemon, and not above 0 since */
     bool is_theirs;                   /* scaled up by somebody while all the others slept */
+    struct wall doubted;              /* an UpdateService whose answer was lost; WALL_NEVER */
     bool is_unrecorded;               /* woken by a daemon that died before the disk took it */
     int64_t counts[JUDGE_COUNTS_MAX]; /* what a wake may give */
     size_t n_counts;
@@ -288,6 +296,11 @@ void judge_demand_adoption(struct judge *judge, struct judge_environment *enviro
                            struct wall scaled);
 void judge_demand_release(struct judge *judge, struct judge_environment *environment,
                           struct wall now);
+/* The answer to an UpdateService of it; and a description that was asked for. */
+void judge_doubt(struct judge_service *service, const struct world_call *call);
+void judge_read(struct judge_service *service, struct wall asked);
+/* The daemon is another, or looks at everything anew. */
+void judge_doubts_forget(struct judge *judge);
 void judge_liveness(struct judge *judge, struct judge_environment *environment, struct wall now);
 
 /* judge_limits.c */

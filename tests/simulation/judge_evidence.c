@@ -240,10 +240,11 @@ static void take_description(struct judge *judge, const struct world_call *call)
     struct json_object *names, *services;
     struct wall arrives = arrival(call);
 
-    if (!wall_is_set(arrives) || json_get_string(call->parameters, "cluster", &cluster) < 0 ||
-        json_get_array(call->parameters, "services", &names) < 0 ||
-        json_get_array(call->result, "services", &services) < 0)
+    if (json_get_string(call->parameters, "cluster", &cluster) < 0 ||
+        json_get_array(call->parameters, "services", &names) < 0)
         return;
+    bool is_shown =
+        wall_is_set(arrives) && json_get_array(call->result, "services", &services) == 0;
     for (size_t i = 0; i < json_object_array_length(names); i++) {
         struct world_service *service;
 
@@ -251,6 +252,9 @@ static void take_description(struct judge *judge, const struct world_call *call)
         struct world_environment *world =
             name ? simulation_find_environment(judge->simulation, cluster, name, &service) : NULL;
         if (!world || !service)
+            continue;
+        judge_read(judge_service_of(judge_environment_of(judge, world), service), call->now);
+        if (!is_shown)
             continue;
         struct json_object *object = shown_in(services, service->name);
         struct judge_shown shown = {

@@ -311,8 +311,53 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
                  judge_moment(idle_since, moment));
 }
 
+/* --- what became of a write --------------------------------------------------------------------------- */
+
+void judge_doubt(struct judge_service *service, const struct world_call *call)
+{
+    if (call->is_intact && call->status == 200 && call->latency_ms < JUDGE_ATTEMPT_MS)
+        service->doubted = WALL_NEVER;
+    else if (call->is_lost ||
+             wall_is_set(service->doubted)) /* a refusal does not tell of those before */
+        service->doubted = call->now;
+}
+
+void judge_read(struct judge_service *service, struct wall asked)
+{
+    if (wall_is_set(service->doubted) && wall_since(asked, service->doubted) >= JUDGE_STALE_MS)
+        service->doubted = WALL_NEVER;
+}
+
+void judge_doubts_forget(struct judge *judge)
+{
+    for (size_t i = 0; i < judge->n_environments; i++)
+        for (size_t j = 0; j < judge->environments[i].world->n_services; j++)
+            judge->environments[i].services[j].doubted = WALL_NEVER;
+}
+
+static void check_doubts(struct judge *judge, struct judge_environment *environment,
+                         struct wall now)
+{
+    struct wall since =
+        wall_add(simulation_calm_for(judge->simulation, "DescribeServices"), JUDGE_RECOVERY_MS);
+    char moment[JUDGE_MOMENT_MAX];
+
+    for (size_t i = 0; i < environment->world->n_services; i++) {
+        const struct judge_service *service = &environment->services[i];
+
+        if (wall_is_set(service->doubted) && since.ms <= service->doubted.ms &&
+            wall_since(now, service->doubted) > JUDGE_DOUBT_MS)
+            judge_report(judge, "L4", environment,
+                         "the answer to UpdateService of %s was lost at %s, and what became of "
+                         "it has not been read since",
+                         environment->world->services[i].name,
+                         judge_moment(service->doubted, moment));
+    }
+}
+
 void judge_liveness(struct judge *judge, struct judge_environment *environment, struct wall now)
 {
     check_demand(judge, environment, now);
     check_idle(judge, environment, now);
+    check_doubts(judge, environment, now);
 }

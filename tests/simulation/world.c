@@ -440,6 +440,7 @@ static void observe(void *userdata, const struct sim_call *call,
     told.result = call->error_status ? NULL : call->result;
     told.is_intact = arrives_whole(response) && !is_spoilt(simulation);
     told.latency_ms = response->latency_ms;
+    told.is_lost = response->delivery == SIM_RESET || response->delivery == SIM_STALL;
     note_spoilt(simulation);
     trace_call(simulation, &told);
     judge_after_call(simulation->judge, &told);

@@ -188,6 +188,7 @@ struct world_call {
     struct json_object *result; /* as the operation made it; NULL: none */
     bool is_intact; /* the answer's bytes arrive as they were made, if the client waits for them */
     int64_t latency_ms; /* when they do */
+    bool is_lost;       /* no answer comes: the connection breaks, or hangs */
 };
 
 /* What somebody else did. */

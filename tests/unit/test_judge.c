@@ -1192,6 +1192,72 @@ static void test_l3_never_asleep_after_trouble(void **state)
     expect_violation("L3", "is up");
 }
 
+/* --- L4 ----------------------------------------------------------------------------------------------- */
+
+static void answer_is_lost(const char *parameters)
+{
+    struct world_call update = {.now = now,
+                                .operation = "UpdateService",
+                                .parameters = json(parameters),
+                                .status = 200,
+                                .code = "",
+                                .result = json("{\"service\":{}}"),
+                                .is_lost = true};
+
+    judge_before_call(simulation.judge, &update);
+    judge_after_call(simulation.judge, &update);
+    json_object_put(update.parameters);
+    json_object_put(update.result);
+    now.ms += 20;
+}
+
+#define API_TO_0 "{\"cluster\":\"staging\",\"service\":\"api\",\"desiredCount\":0}"
+
+static void test_l4_what_became_of_a_write_is_not_read(void **state)
+{
+    (void)state;
+    confirms_idle();
+    answer_is_lost(API_TO_0);
+    pass(30 * SECOND);
+    describes(); /* too early to tell */
+    pass(5 * MINUTE);
+    expect_no_violation();
+    pass(MINUTE);
+    expect_violation("L4", "api was lost");
+}
+
+static void test_l4_what_became_of_a_write_is_read(void **state)
+{
+    (void)state;
+    confirms_idle();
+    answer_is_lost(API_TO_0);
+    pass(MINUTE);
+    describes();
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_l4_it_is_written_again_and_answered(void **state)
+{
+    (void)state;
+    confirms_idle();
+    answer_is_lost(API_TO_0);
+    updates("api", 0);
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_l4_not_of_a_daemon_that_died(void **state)
+{
+    (void)state;
+    confirms_idle();
+    answer_is_lost(API_TO_0);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
 /* --- R1 and R2 ---------------------------------------------------------------------------------------- */
 
 static void test_r1_more_than_five_in_a_second(void **state)
@@ -1481,6 +1547,10 @@ int main(void)
         STORY(test_l2_when_the_gateway_comes_back_the_time_begins_anew),
         STORY(test_l2_not_while_the_log_has_no_writer),
         STORY(test_l3_never_asleep_after_trouble),
+        STORY(test_l4_what_became_of_a_write_is_not_read),
+        STORY(test_l4_what_became_of_a_write_is_read),
+        STORY(test_l4_it_is_written_again_and_answered),
+        STORY(test_l4_not_of_a_daemon_that_died),
         STORY(test_r1_more_than_five_in_a_second),
         STORY(test_r1_five_in_a_second),
         STORY(test_r1_requests_that_were_held_up_arrive_together),
