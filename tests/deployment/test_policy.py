@@ -2,17 +2,14 @@
 """The least that the daemon may do is enough, and each permission of it is needed."""
 
 import json
-import pathlib
 import re
-import sys
 import unittest
 
 from moto.iam.policy_validation import IAMPolicyDocumentValidator
 
 from examples import DEMO, EXAMPLES, ROOT, STAGING, TEST, of_the_daemon, permissions
+from harness import ACCESS_KEY, SECRET_KEY, Story, services, world
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from harness import ACCESS_KEY, SECRET_KEY, Story, services, world  # noqa: E402
 
 PREFIXES = {"logs": "Logs_20140328", "ecs": "AmazonEC2ContainerServiceV20141113"}
 
@@ -157,7 +154,3 @@ class InForce(Story):
 for _action in sorted(actions_of_the_source()):
     setattr(InForce, f"test_{_action.replace(':', '_')}_is_needed",
             lambda self, action=_action: self.is_needed(action))
-
-
-if __name__ == "__main__":
-    unittest.main()

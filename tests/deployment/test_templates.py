@@ -301,7 +301,3 @@ class Both(unittest.TestCase):
             sections = [sorted(re.split(r"\n+(?=\[)", text[text.index("["):].strip()))
                         for text in texts]
             self.assertEqual(*sections)
-
-
-if __name__ == "__main__":
-    unittest.main()

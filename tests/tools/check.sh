@@ -77,6 +77,8 @@ step "simulated AWS: the program" \
 
 start "daemon, end to end" \
     "$python" tests/e2e/run.py --build build
+start "deployment examples" \
+    "$python" tests/e2e/run.py --build build --tests tests/deployment
 start "daemon against moto" \
     "$python" tests/compat/test_moto.py --program build/provisionerd
 start "simulated AWS: driven by botocore" \
