@@ -84,6 +84,7 @@ static int add_environment(struct judge *judge, struct world_environment *world)
     for (size_t i = 0; i < world->n_services; i++) {
         environment->services[i].scaled = WALL_NEVER;
         environment->services[i].written = WALL_NEVER;
+        environment->services[i].answered = WALL_NEVER;
         environment->services[i].doubted = WALL_NEVER;
     }
     for (size_t i = 0; i < world->n_log_groups; i++)

@@ -39,12 +39,14 @@
  *     daemon itself had written within JUDGE_STALE_MS (its write is the better witness). So somebody
  *     who scales within a minute of a sleep may find either count: that race is excused, no other.
  *     A count above 0 that somebody else gave a service while it slept stays, if a description has shown it
- *     to this daemon in time; a wake does not wait for one.
+ *     to this daemon in time; a wake does not wait for one. And what this daemon has given itself, as
+ *     AWS's answer told it, it does not give again for want of descriptions.
  * S6  No secret in what is logged or stored.
  * L1  Activity that can be read from t on wakes an environment that sleeps by
  *     t + poll_interval + call budget; if it came later than `lateness`, + check_interval. So does
  *     somebody's scaling up what was put to sleep (adopt), by the time that stale reads and
- *     poll_interval_awake take more.
+ *     poll_interval_awake take more. Of what is awaited from a look alone, trouble with operations other
+ *     than FilterLogEvents and UpdateService is no excuse: a wake needs no others.
  *     Not judged if the activity leaves the window before that: then it is none any more.
  * L2  Without activity, every service is at 0 by window + lateness + check_interval + query time; and
  *     it stays so: a wake has a reason, which is activity that came to light since the sleep, or that a
@@ -129,6 +131,7 @@ struct judge_service {
     int64_t written_count;
     bool is_owed;                     /* put to 0 by the daemon, and not above 0 since */
     bool is_theirs;                   /* scaled up by somebody while all the others slept */
+    struct wall answered;             /* when the daemon last did, and was told so; WALL_NEVER */
     struct wall doubted;              /* an UpdateService whose answer was lost; WALL_NEVER */
     bool is_unrecorded;               /* woken by a daemon that died before the disk took it */
     int64_t counts[JUDGE_COUNTS_MAX]; /* what a wake may give */
@@ -152,6 +155,7 @@ struct judge_demand {
     int64_t allowed_ms;    /* from since to due */
     bool is_removal;
     bool is_adoption;
+    bool needs_a_look_alone;
     const char *what;
 };
 

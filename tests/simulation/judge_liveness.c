@@ -7,9 +7,9 @@
 #define SEARCHES_PER_SECOND 4
 #define UPDATES_PER_SECOND 5
 
-static bool is_calm(const struct judge *judge)
+static bool is_calm(struct wall calm_since)
 {
-    return judge->simulation->calm_since.ms < SIM_FOREVER.ms;
+    return calm_since.ms < SIM_FOREVER.ms;
 }
 
 /* All log groups of all environments at FilterLogEvents' rate: a round of looks. */
@@ -40,12 +40,21 @@ static int64_t wake_ms(const struct judge *judge, const struct judge_environment
            JUDGE_CALL_MS + 4 * judge->simulation->sim->settings.latency_ms;
 }
 
-/* When it was last in trouble, of whatever kind. */
-static struct wall trouble_ended(const struct judge *judge,
-                                 const struct judge_environment *environment)
+/* When it was last in trouble. */
+static struct wall trouble_ended(const struct judge_environment *environment,
+                                 struct wall calm_since)
 {
-    return judge_later(judge_later(judge->simulation->calm_since, environment->disturbed),
+    return judge_later(judge_later(calm_since, environment->disturbed),
                        environment->world->configured_since);
+}
+
+/* The weather that bears on a wake. */
+static struct wall calm_for_wakes(const struct judge *judge, const struct judge_demand *demand)
+{
+    return demand->needs_a_look_alone
+               ? judge_later(simulation_calm_for(judge->simulation, "FilterLogEvents"),
+                             simulation_calm_for(judge->simulation, "UpdateService"))
+               : judge->simulation->calm_since;
 }
 
 static bool has_its_log_groups(const struct judge_environment *environment)
@@ -89,6 +98,7 @@ void judge_demand_wake(struct judge *judge, struct judge_environment *environmen
         .due = wall_add(since, allowed_ms),
         .timestamp = activity.timestamp,
         .allowed_ms = allowed_ms,
+        .needs_a_look_alone = !is_late, /* a check describes the services first */
         .what = is_late ? "late activity" : "activity",
     };
     if (made.due.ms < void_from(environment, &made).ms)
@@ -173,9 +183,10 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
         made->is_made = false;
         return;
     }
-    if (!is_calm(judge))
+    struct wall calm_since = calm_for_wakes(judge, made);
+    if (!is_calm(calm_since))
         return;
-    struct wall recovered = wall_add(trouble_ended(judge, environment), JUDGE_RECOVERY_MS);
+    struct wall recovered = wall_add(trouble_ended(environment, calm_since), JUDGE_RECOVERY_MS);
     bool is_in_calm = recovered.ms <= made->since.ms;
     struct wall due =
         is_in_calm ? made->due : wall_add(judge_later(recovered, made->since), made->allowed_ms);
@@ -275,7 +286,7 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
     const struct world_rules *rules = &environment->world->rules;
     char moment[JUDGE_MOMENT_MAX];
 
-    if (!is_calm(judge) || !environment->world->is_configured)
+    if (!is_calm(judge->simulation->calm_since) || !environment->world->is_configured)
         return;
     int64_t notice_ms = JUDGE_STALE_MS + rules->poll_interval_awake_ms;
     int64_t allowed_ms = rules->window_ms + rules->lateness_ms + rules->check_interval_ms +
@@ -286,7 +297,8 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
     struct wall idle_since =
         judge_later(environment->last_activity, judge_later(judge->born, judge->started));
     struct wall scaled = last_scaled(environment);
-    struct wall recovered = wall_add(trouble_ended(judge, environment), JUDGE_RECOVERY_MS);
+    struct wall recovered =
+        wall_add(trouble_ended(environment, judge->simulation->calm_since), JUDGE_RECOVERY_MS);
 
     if (wall_is_set(scaled))
         idle_since = judge_later(idle_since, wall_add(scaled, notice_ms));
@@ -315,7 +327,12 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
 
 void judge_doubt(struct judge_service *service, const struct world_call *call)
 {
-    if (call->is_intact && call->status == 200 && call->latency_ms < JUDGE_ATTEMPT_MS)
+    bool is_answered =
+        call->is_intact && call->status == 200 && call->latency_ms < JUDGE_ATTEMPT_MS;
+
+    if (is_answered)
+        service->answered = call->now;
+    if (is_answered)
         service->doubted = WALL_NEVER;
     else if (call->is_lost ||
              wall_is_set(service->doubted)) /* a refusal does not tell of those before */

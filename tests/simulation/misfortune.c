@@ -42,7 +42,9 @@ static const char *victim(const struct simulation *simulation, struct plan_item 
 
     if (item->misfortune == MISFORTUNE_UPDATE_FAILS_FOR_ONE)
         return environment->services[item->service].name;
-    if (item->misfortune == MISFORTUNE_METADATA_DOWN || !chance_one_in(&item->chance, 3))
+    if (item->misfortune == MISFORTUNE_METADATA_DOWN ||
+        item->misfortune == MISFORTUNE_RESTARTED_WITHOUT_DESCRIBE ||
+        !chance_one_in(&item->chance, 3))
         return NULL;
     if (item->operation && strstr(item->operation, "Service"))
         return environment->services[item->service].name;
@@ -82,6 +84,8 @@ static int64_t by_model(struct simulation *simulation, struct plan_item *item)
     if (sim_fault_add(simulation->sim, &rule, &item->rule) < 0)
         return INT64_MAX;
     simulation_trouble_begins(simulation, only_operation(item));
+    if (item->misfortune == MISFORTUNE_RESTARTED_WITHOUT_DESCRIBE && simulation->daemon)
+        daemon_stop(simulation);
     return until_end(item);
 }
 

@@ -53,10 +53,13 @@ struct wall simulation_now(const struct simulation *its)
     return now;
 }
 
+/* There is trouble with some operations, and with others none. */
+static struct wall calm_for_others;
+static const char *troubled; /* NULL: all */
+
 struct wall simulation_calm_for(const struct simulation *its, const char *operation)
 {
-    (void)operation;
-    return its->calm_since;
+    return troubled && strcmp(operation, troubled) != 0 ? calm_for_others : its->calm_since;
 }
 
 bool world_is_activity(const struct world_environment *its, const char *message)
@@ -140,6 +143,8 @@ static int begin(void **state)
 
     now = VIRTUAL_LOOP_START;
     n_queries = 0;
+    troubled = NULL;
+    calm_for_others = wall_add(now, -MS_PER_DAY);
     log_groups[0] = text(LOG);
     given_service(GATEWAY, "gateway", false, true);
     given_service(API, "api", true, false);
@@ -794,6 +799,34 @@ static void test_s5_what_somebody_gave_a_sleeping_service(void **state)
     expect_violation("S5", "takes away the 5");
 }
 
+static void test_s5_what_was_given_is_given_again_for_want_of_descriptions(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    activity(0, 0);
+    wakes(2, 3);
+    pass(10 * MINUTE);
+    person_scales(API, 5);
+    pass(MINUTE);
+    updates("api", 2);
+    expect_violation("S5", "takes away the 5");
+}
+
+static void test_s5_not_when_a_description_has_not_shown_what_was_given(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    activity(0, 0);
+    wakes(2, 3);
+    pass(10 * MINUTE);
+    person_scales(API, 5);
+    describes_showing(1, 0, 3);
+    updates("api", 2);
+    expect_no_violation();
+}
+
 static void test_s5_not_what_nobody_could_have_shown(void **state)
 {
     (void)state;
@@ -949,6 +982,45 @@ static void test_l1_not_while_there_is_trouble(void **state)
     simulation.calm_since = now;
     pass(20 * MINUTE);
     expect_violation("L3", "still at 0");
+}
+
+static void given_trouble_with(const char *operation)
+{
+    troubled = operation;
+    simulation.calm_since = SIM_FOREVER;
+}
+
+static void test_l1_trouble_with_descriptions_is_no_excuse(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    given_trouble_with("DescribeServices");
+    activity(0, 2 * SECOND);
+    pass(5 * MINUTE);
+    expect_violation("L1", "still at 0");
+}
+
+static void test_l1_not_late_activity_while_there_is_trouble_with_descriptions(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    given_trouble_with("DescribeServices");
+    activity(20 * MINUTE, 20 * MINUTE);
+    pass(30 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_l1_not_while_there_is_trouble_with_looks(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    given_trouble_with("FilterLogEvents");
+    activity(0, 2 * SECOND);
+    pass(30 * MINUTE);
+    expect_no_violation();
 }
 
 static void test_l1_somebody_scales_one_up(void **state)
@@ -1517,6 +1589,8 @@ int main(void)
         STORY(test_s5_a_count_from_an_earlier_sleep),
         STORY(test_s5_a_refusal_with_status_200_gives_nothing_back),
         STORY(test_s5_what_somebody_gave_a_sleeping_service),
+        STORY(test_s5_what_was_given_is_given_again_for_want_of_descriptions),
+        STORY(test_s5_not_when_a_description_has_not_shown_what_was_given),
         STORY(test_s5_not_what_nobody_could_have_shown),
         STORY(test_s6_a_secret_in_a_log_record),
         STORY(test_s6_a_secret_in_a_field),
@@ -1530,6 +1604,9 @@ int main(void)
         STORY(test_l1_not_what_went_with_its_log_group_before_it_could_be_read),
         STORY(test_l1_not_what_went_with_its_log_group),
         STORY(test_l1_not_while_there_is_trouble),
+        STORY(test_l1_trouble_with_descriptions_is_no_excuse),
+        STORY(test_l1_not_late_activity_while_there_is_trouble_with_descriptions),
+        STORY(test_l1_not_while_there_is_trouble_with_looks),
         STORY(test_l1_somebody_scales_one_up),
         STORY(test_l1_somebody_scales_one_up_and_down_again),
         STORY(test_l1_somebody_scales_one_up_and_that_is_let_be),
