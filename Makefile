@@ -29,7 +29,12 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
-DAEMON_PACKAGES := libcurl libcrypto json-c libsystemd inih
+# inih's limits are fixed when it is built, except on Debian; elsewhere INIH_SOURCE names a folder with
+# its ini.c and ini.h, which are built in with the daemon's limit (config_reader.c).
+INIH_SOURCE ?=
+INIH_LINE_MAX := 8195
+
+DAEMON_PACKAGES := libcurl libcrypto json-c libsystemd $(if $(INIH_SOURCE),,inih)
 SIM_PACKAGES := json-c libcrypto libmicrohttpd
 TEST_PACKAGES := cmocka
 
@@ -44,7 +49,8 @@ override CFLAGS += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDENING) \
 	$(if $(COVERAGE),--coverage)
 # Debug information must not depend on where the tree lies, so that builds are reproducible.
 override CFLAGS += '-ffile-prefix-map=$(CURDIR)=.'
-override CPPFLAGS += -D_GNU_SOURCE -DPROVISIONERD_VERSION='"$(VERSION)"' -Isrc -I.
+override CPPFLAGS += -D_GNU_SOURCE -DPROVISIONERD_VERSION='"$(VERSION)"' -Isrc -I. \
+	$(if $(INIH_SOURCE),-isystem $(INIH_SOURCE) -DINI_MAX_LINE=$(INIH_LINE_MAX))
 override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage)
 
@@ -60,7 +66,7 @@ SIM_MODULES ?= $(filter-out main,$(patsubst sim/%.c,%,$(wildcard sim/*.c)))
 # Seams under test: another implementation of a header, or a helper shared by tests.
 SUPPORT_MODULES ?= $(patsubst tests/support/%.c,%,$(wildcard tests/support/*.c))
 
-SRC_OBJECTS := $(MODULES:%=$(BUILD)/src/%.o)
+SRC_OBJECTS := $(MODULES:%=$(BUILD)/src/%.o) $(if $(INIH_SOURCE),$(BUILD)/inih/ini.o)
 CTL_OBJECTS := $(CTL_MODULES:%=$(BUILD)/ctl/%.o)
 SIM_OBJECTS := $(SIM_MODULES:%=$(BUILD)/sim/%.o)
 SUPPORT_OBJECTS := $(SUPPORT_MODULES:%=$(BUILD)/tests/support/%.o)
@@ -77,6 +83,11 @@ $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/inih/ini.o: $(INIH_SOURCE)/ini.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(WARNINGS),$(CFLAGS)) -c -o $@ $<
 
 $(BUILD)/libprovisionerd.a: $(SRC_OBJECTS)
 	$(call say,AR,$@)
@@ -191,42 +202,44 @@ $(BUILD)/tidy/%.ok: %.c .clang-tidy
 .PHONY: tidy
 tidy: $(TIDY_STAMPS) ## clang-tidy over the sources
 
+# DESTDIR may have spaces in it; the folders below it may not.
 .PHONY: install
 install: $(BUILD)/provisionerd $(BUILD)/provisionerctl $(BUILD)/provisionerd-sim ## install into DESTDIR, below PREFIX
-	$(INSTALL) -D -m 755 $(BUILD)/provisionerd $(DESTDIR)$(SBINDIR)/provisionerd
-	$(INSTALL) -D -m 755 $(BUILD)/provisionerctl $(DESTDIR)$(BINDIR)/provisionerctl
-	$(INSTALL) -D -m 755 $(BUILD)/provisionerd-sim $(DESTDIR)$(BINDIR)/provisionerd-sim
-	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
+	$(INSTALL) -D -m 755 $(BUILD)/provisionerd "$(DESTDIR)$(SBINDIR)/provisionerd"
+	$(INSTALL) -D -m 755 $(BUILD)/provisionerctl "$(DESTDIR)$(BINDIR)/provisionerctl"
+	$(INSTALL) -D -m 755 $(BUILD)/provisionerd-sim "$(DESTDIR)$(BINDIR)/provisionerd-sim"
+	$(INSTALL) -d "$(DESTDIR)$(UNITDIR)"
 	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' systemd/provisionerd.service \
-		> $(DESTDIR)$(UNITDIR)/provisionerd.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/provisionerd.service
-	$(INSTALL) -D -m 644 systemd/provisionerd.catalog $(DESTDIR)$(CATALOGDIR)/provisionerd.catalog
+		> "$(DESTDIR)$(UNITDIR)/provisionerd.service"
+	chmod 644 "$(DESTDIR)$(UNITDIR)/provisionerd.service"
+	$(INSTALL) -D -m 644 systemd/provisionerd.catalog "$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog"
 	for name in provisionerd provisionerd-sim; do \
-		$(INSTALL) -D -m 644 completions/$$name.bash $(DESTDIR)$(BASHCOMPDIR)/$$name && \
-		$(INSTALL) -D -m 644 completions/_$$name $(DESTDIR)$(ZSHCOMPDIR)/_$$name && \
-		$(INSTALL) -D -m 644 completions/$$name.fish $(DESTDIR)$(FISHCOMPDIR)/$$name.fish || exit; \
+		$(INSTALL) -D -m 644 completions/$$name.bash "$(DESTDIR)$(BASHCOMPDIR)/$$name" && \
+		$(INSTALL) -D -m 644 completions/_$$name "$(DESTDIR)$(ZSHCOMPDIR)/_$$name" && \
+		$(INSTALL) -D -m 644 completions/$$name.fish "$(DESTDIR)$(FISHCOMPDIR)/$$name.fish" || exit; \
 	done
-	$(INSTALL) -D -m 644 man/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1
-	$(INSTALL) -D -m 644 man/provisionerd.ini.5 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5
-	$(INSTALL) -D -m 644 man/provisionerd.8 $(DESTDIR)$(MANDIR)/man8/provisionerd.8
-	$(INSTALL) -D -m 644 README.md $(DESTDIR)$(DOCDIR)/README.md
-	$(INSTALL) -D -m 644 sim/README.md $(DESTDIR)$(DOCDIR)/sim.md
-	$(INSTALL) -D -m 644 etc/provisionerd.ini $(DESTDIR)$(DOCDIR)/provisionerd.ini.example
-	test -e $(DESTDIR)$(SYSCONFDIR)/provisionerd.ini || \
-		$(INSTALL) -D -m 644 etc/provisionerd.ini $(DESTDIR)$(SYSCONFDIR)/provisionerd.ini
+	$(INSTALL) -D -m 644 man/provisionerd-sim.1 "$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1"
+	$(INSTALL) -D -m 644 man/provisionerd.ini.5 "$(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5"
+	$(INSTALL) -D -m 644 man/provisionerd.8 "$(DESTDIR)$(MANDIR)/man8/provisionerd.8"
+	$(INSTALL) -D -m 644 README.md "$(DESTDIR)$(DOCDIR)/README.md"
+	$(INSTALL) -D -m 644 sim/README.md "$(DESTDIR)$(DOCDIR)/sim.md"
+	$(INSTALL) -D -m 644 etc/provisionerd.ini "$(DESTDIR)$(DOCDIR)/provisionerd.ini.example"
+	test -e "$(DESTDIR)$(SYSCONFDIR)/provisionerd.ini" || \
+		$(INSTALL) -D -m 644 etc/provisionerd.ini "$(DESTDIR)$(SYSCONFDIR)/provisionerd.ini"
 
 .PHONY: uninstall
 uninstall: ## remove what install put there, except the configuration
-	rm -f $(DESTDIR)$(SBINDIR)/provisionerd $(DESTDIR)$(BINDIR)/provisionerctl \
-		$(DESTDIR)$(BINDIR)/provisionerd-sim \
-		$(DESTDIR)$(UNITDIR)/provisionerd.service \
-		$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog \
-		$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1 $(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5 \
-		$(DESTDIR)$(MANDIR)/man8/provisionerd.8 \
-		$(addprefix $(DESTDIR)$(BASHCOMPDIR)/,provisionerd provisionerd-sim) \
-		$(addprefix $(DESTDIR)$(ZSHCOMPDIR)/_,provisionerd provisionerd-sim) \
-		$(addprefix $(DESTDIR)$(FISHCOMPDIR)/,provisionerd.fish provisionerd-sim.fish)
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -f "$(DESTDIR)$(SBINDIR)/provisionerd" "$(DESTDIR)$(BINDIR)/provisionerctl" \
+		"$(DESTDIR)$(BINDIR)/provisionerd-sim" \
+		"$(DESTDIR)$(UNITDIR)/provisionerd.service" \
+		"$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog" \
+		"$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1" "$(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5" \
+		"$(DESTDIR)$(MANDIR)/man8/provisionerd.8"
+	for name in provisionerd provisionerd-sim; do \
+		rm -f "$(DESTDIR)$(BASHCOMPDIR)/$$name" "$(DESTDIR)$(ZSHCOMPDIR)/_$$name" \
+			"$(DESTDIR)$(FISHCOMPDIR)/$$name.fish" || exit; \
+	done
+	rm -rf "$(DESTDIR)$(DOCDIR)"
 
 .PHONY: clean
 clean: ## remove the build folder

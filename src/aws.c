@@ -28,6 +28,15 @@
  * could make idleness out of a moment that is yet to come. */
 #define CLOCK_PLAUSIBLE_MS (15 * MS_PER_MINUTE)
 
+/*
+ * Of one operation, under way at a time: four seconds' worth of what CloudWatch Logs grants. More wait
+ * in their lane, with no token yet: whoever had one and waited elsewhere, for a connection, would leave
+ * in a bunch with all the others who did, and so faster than the budget. The rest is for the urgent,
+ * whom those that a slow service does not answer must not hold up.
+ */
+#define UNDER_WAY_MAX 16
+#define UNDER_WAY_ROUTINE_MAX 12
+
 enum call_state {
     CALL_WAITING,     /* in its lane, for a token */
     CALL_AT_GATE,     /* next to go, waits for credentials */
@@ -70,6 +79,7 @@ struct lane {
     /* Only one call at a time waits for credentials, and it takes its token when they have come:
      * otherwise all that had gathered meanwhile would leave at once. */
     struct aws_call *at_gate;
+    size_t n_under_way; /* have an http_call */
     struct loop_timer *timer;
     struct sigv4_signer signer;
 };
@@ -101,15 +111,21 @@ static struct lane *lane_of(const struct aws_call *call)
 
 /* ---- lanes ---- */
 
-static struct aws_call *lane_first(const struct lane *lane)
+/* Who may go as soon as there is a token; NULL: nobody. */
+static struct aws_call *lane_next(const struct lane *lane)
 {
-    return (struct aws_call *)queue_first(&lane->queue);
+    struct queue_place *place = queue_first(&lane->queue);
+
+    if (!place || lane->at_gate)
+        return NULL;
+    size_t limit = place->priority == AWS_URGENT ? UNDER_WAY_MAX : UNDER_WAY_ROUTINE_MAX;
+    return lane->n_under_way < limit ? (struct aws_call *)place : NULL;
 }
 
 /* Lets the lane's timer find out, from the loop, whether somebody can go. */
 static void lane_wake(struct lane *lane)
 {
-    if (lane->at_gate || !lane_first(lane))
+    if (!lane_next(lane))
         loop_timer_stop(lane->timer);
     else
         loop_timer_after(lane->timer, budget_wait_ms(&lane->budget, loop_mono(lane->aws->loop)));
@@ -141,8 +157,10 @@ static void call_withdraw(struct aws_call *call)
         lane->at_gate = NULL;
         break;
     case CALL_SENT:
-        if (call->http_call)
+        if (call->http_call) {
             http_cancel(TAKE(call->http_call));
+            lane->n_under_way--;
+        }
         break;
     case CALL_BACKING_OFF:
         break; /* its timer goes with it */
@@ -309,14 +327,21 @@ static bool retry_later(struct aws_call *call, const struct aws_error *error, bo
     call->retry_cost = cost;
     call->state = CALL_BACKING_OFF;
     loop_timer_after(call->back_off, wait_ms > server_wait_ms ? wait_ms : server_wait_ms);
+    lane_wake(lane_of(call)); /* there is room for another */
     return true;
 }
 
-static bool retry_with_new_credentials(struct aws_call *call)
+static bool retry_with_new_credentials(struct aws_call *call, struct aws_error *error)
 {
+    size_t length = strlen(error->message);
+
     credentials_invalidate(call->aws->credentials);
-    if (call->credentials_refreshed || call->attempts >= RETRY_ATTEMPTS_MAX)
+    if (call->credentials_refreshed || call->attempts >= RETRY_ATTEMPTS_MAX) {
+        snprintf(error->message + length, sizeof(error->message) - length,
+                 "%sthe keys from %s have to be renewed", length > 0 ? "; " : "",
+                 credentials_source(call->aws->credentials));
         return false;
+    }
     call->credentials_refreshed = true;
     lane_enter(call);
     return true;
@@ -375,6 +400,7 @@ static void call_answered(void *userdata, const struct http_response *response)
     bool is_retried = false;
 
     call->http_call = NULL;
+    lane_of(call)->n_under_way--;
     read_answer(call, response, &body, &error);
     bool clock_was_off = learn_clock(call, response, &error);
     int64_t server_wait_ms = retry_after_ms(header_of(response, "Retry-After"),
@@ -393,7 +419,7 @@ static void call_answered(void *userdata, const struct http_response *response)
         is_retried = retry_with_right_time(call, clock_was_off, &error);
         break;
     case AWS_ERROR_EXPIRED:
-        is_retried = retry_with_new_credentials(call);
+        is_retried = retry_with_new_credentials(call, &error);
         break;
     default:
         break; /* trying again would change nothing */
@@ -437,6 +463,7 @@ static int call_send(struct aws_call *call, const struct sigv4_credentials *keys
         return r;
     call->state = CALL_SENT;
     call->attempts++;
+    lane_of(call)->n_under_way++;
     return 0;
 }
 
@@ -486,9 +513,9 @@ static void credentials_came(void *userdata, int error, const char *why,
 static void lane_advance(void *userdata)
 {
     struct lane *lane = userdata;
-    struct aws_call *call = lane_first(lane);
+    struct aws_call *call = lane_next(lane);
 
-    if (lane->at_gate || !call)
+    if (!call)
         return;
     if (budget_wait_ms(&lane->budget, loop_mono(lane->aws->loop)) > 0) {
         lane_wake(lane);

@@ -5,9 +5,10 @@
 /*
  * One signed AWS JSON 1.1 call: endpoint, credentials, budget, signature, retries, errors.
  *
- * Budgets: each operation has a token bucket for the whole account (OPERATIONS in aws.c); every
- * attempt, retries included, takes a token. What does not fit waits, AWS_URGENT (wakes) first, then
- * in the order of asking. Throttling pauses the operation's bucket for all. Retries: at most three
+ * Budgets: each operation has a token bucket for the whole account (OPERATIONS in aws/operation.c); every
+ * attempt, retries included, takes a token, and takes it only when it can go on the wire at once: of
+ * each operation, so many may be under way at a time (aws.c). What does not fit waits, AWS_URGENT
+ * (wakes) first, then in the order of asking. Throttling pauses the operation's bucket for all. Retries: at most three
  * attempts a call whatever the reason, full jitter, and a retry quota shared by all calls (AWS SDKs'
  * standard mode), Retry-After honoured.
  *

@@ -191,16 +191,11 @@ static void fetch_failed(struct credentials *credentials, int error, const char 
 
     credentials->n_failures++;
     credentials->error = error;
-    if (!has_usable_keys(credentials)) {
-        credentials_fail(&credentials->why, error, "%s%s",
-                         credentials->are_refused
-                             ? "AWS refused the credentials as expired, and there are no new ones: "
-                             : "",
-                         why);
-    } else if (left_ms <= 0) {
+    credentials_fail(&credentials->why, error, "%s", why); /* AWS may refuse what is usable now */
+    if (has_usable_keys(credentials) && left_ms <= 0) {
         tell_overdue(credentials, why);
         delay_ms = jittered(credentials, 2 * OVERDUE_RETRY_MS);
-    } else {
+    } else if (has_usable_keys(credentials)) {
         tell_failing(credentials, why);
         delay_ms = delay_ms < left_ms ? delay_ms : left_ms; /* when they end, try once more */
     }
@@ -342,6 +337,18 @@ static enum course choose_course(const struct credentials *credentials, bool *re
     return is_usable ? COURSE_SERVE : COURSE_REFUSE;
 }
 
+static void refuse(const struct credentials *credentials, credentials_done_fn *done, void *userdata)
+{
+    struct credentials_why why = credentials->why;
+
+    if (credentials->are_refused)
+        credentials_fail(&why, credentials->error,
+                         "AWS refused the credentials as expired, and there are no new ones: %s; "
+                         "asking again until there are",
+                         credentials->why.text);
+    done(userdata, credentials->error, why.text, NULL, NULL);
+}
+
 /* Serves the first of the queue and comes again for the next: whatever its callback does, even
  * freeing the provider, nothing is touched afterwards. */
 static void tend(void *userdata)
@@ -379,7 +386,7 @@ static void tend(void *userdata)
     if (course == COURSE_SERVE)
         done(done_userdata, 0, NULL, &keys, credentials->region);
     else
-        done(done_userdata, credentials->error, credentials->why.text, NULL, NULL);
+        refuse(credentials, done, done_userdata);
 }
 
 int credentials_get(struct credentials *credentials, credentials_done_fn *done, void *userdata,

@@ -139,6 +139,7 @@ static void wake_up(struct environment *environment, const struct policy_decisio
     if (decision->reason == POLICY_ADOPTED)
         observation->last_activity = observation->now;
     for (size_t i = 0; i < n_services(environment); i++) {
+        environment->updates[i].from_sleep = environment->services[i].slept;
         environment->services[i].slept = false;
         environment->services[i].not_before = MONO_NEVER;
     }

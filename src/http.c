@@ -24,12 +24,9 @@
 #include "log.h"
 
 /*
- * Connections: to one host as many as its budget of requests could keep busy, in total what leaves a
- * few for the other hosts when one of them is stuck; more requests wait in curl, within their
- * time-outs. Idle ones kept for the next request.
+ * Connections kept for the next request. There are as many as requests under way, and no limit of
+ * curl's, since what waits in curl leaves when it likes: see http.h.
  */
-#define CONNECTIONS_PER_HOST_MAX 16L
-#define CONNECTIONS_MAX 64L
 #define CONNECTIONS_IDLE_MAX 16L
 
 TAILQ_HEAD(call_queue, http_call);
@@ -256,8 +253,6 @@ static int set_pool_options(struct http *http)
         curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http),
         curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted),
         curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http),
-        curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_PER_HOST_MAX),
-        curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX),
         curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_IDLE_MAX),
     };
 

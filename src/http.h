@@ -4,6 +4,7 @@
 
 /*
  * HTTP(S) requests on the loop: one connection pool, bytes out and bytes in, no opinion on status.
+ * A request sets out at once, on a connection of its own: how many at a time is for the caller to limit.
  *
  * http_send() copies the whole request, so its memory may go as soon as it returns. The callback
  * comes exactly once, from the loop, never from within http_send(); not at all after http_cancel().

@@ -45,9 +45,10 @@ int policy_effective_count(const struct policy_service *service, struct mono now
     if (service->written &&
         (service->write_pretended || mono_since(now, service->written_at) < POLICY_STALE_READ_MS))
         return service->written_count;
-    /* Nothing has been read since, for however long: it is still the better witness. */
-    if (service->written && service->condition == POLICY_CONDITION_FIT &&
-        service->reported_at.ms <= service->written_at.ms)
+    /* Nothing has been read since, for however long, or ever: it is still the better witness. */
+    bool is_readable = service->condition == POLICY_CONDITION_FIT ||
+                       service->condition == POLICY_CONDITION_UNKNOWN;
+    if (service->written && is_readable && service->reported_at.ms <= service->written_at.ms)
         return service->written_count;
     return service->condition == POLICY_CONDITION_FIT ? service->reported_count
                                                       : POLICY_COUNT_UNKNOWN;

@@ -553,8 +553,10 @@ int config_read_file(const struct config_place *place, struct config_sections *s
     if (reader.rest.length >= mark && memcmp(bytes, BYTE_ORDER_MARK, mark) == 0)
         reader.rest = (struct span){bytes + mark, reader.rest.length - mark};
 
-    /* Of Debian's inih, the limit is a variable; where one has another, next_line() hears of it. */
+#if INI_MAX_LINE != CONFIG_LINE_MAX + LINE_ROOM
+    /* Debian's inih has the limit in a variable. Another is built in with it: make INIH_SOURCE=... */
     ini_max_line = CONFIG_LINE_MAX + LINE_ROOM;
+#endif
     r = ini_parse_stream(next_line, &reader, on_option, &reader);
     /* A positive result is the first line that inih did not understand: report_unanswered() knows. */
     return r < 0 || reader.out_of_memory ? -ENOMEM : 0;

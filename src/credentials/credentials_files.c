@@ -242,7 +242,10 @@ static int path_of(enum credentials_file_rank rank,
     } else {
         _cleanup_free_ char *home = home_directory(environment);
         const char *name = rank == CREDENTIALS_FILE_SHARED ? "credentials" : "config";
-        r = home ? asprintf(ret, "%s/.aws/%s", home, name) : -1;
+        size_t length = home ? strlen(home) : 0;
+        while (length > 0 && home[length - 1] == '/')
+            length--;
+        r = home ? asprintf(ret, "%.*s/.aws/%s", (int)length, home, name) : -1;
     }
     if (r < 0) {
         *ret = NULL;

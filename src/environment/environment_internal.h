@@ -19,6 +19,7 @@ struct update {
     size_t index;
     struct ecs_call *call; /* NULL: none */
     int previous;          /* as far as known */
+    bool from_sleep;       /* its service slept when the wake began, and was not written since */
     int desired;
     struct policy_service before; /* what was known of earlier writes */
 };

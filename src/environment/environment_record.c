@@ -13,6 +13,9 @@
 #define RESTART_DISTRUST_MS (POLICY_STALE_READ_MS + 3 * MS_PER_MINUTE)
 /* Of the commands that restore what is left asleep; a message has room for them. */
 #define RESTORE_TEXT_MAX 1536
+/* Restored or not: nobody asks AWS about what is no longer configured, which IAM may not allow. */
+#define RESTORE_BEGINS \
+    "it is left so, and told at each start until it is configured again. To restore it: "
 
 static const struct state_environment *recorded(const struct environment *environment)
 {
@@ -213,7 +216,7 @@ static size_t append_restore_command(const struct state_environment *entry, size
     const struct state_service *service = &entry->services[index];
     int n = snprintf(text + length, RESTORE_TEXT_MAX - length,
                      "%saws ecs update-service --cluster %s --service %s --desired-count %d",
-                     length ? "; " : "it stays so. To restore it: ", entry->cluster, service->name,
+                     length ? "; " : RESTORE_BEGINS, entry->cluster, service->name,
                      service->recorded_count);
 
     if (n < 0 || (size_t)n >= RESTORE_TEXT_MAX - length) {

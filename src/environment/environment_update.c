@@ -30,6 +30,7 @@ static void update_ended(struct update *update, int desired_count)
     struct environment *environment = update->environment;
     struct policy_service *service = &environment->services[update->index];
 
+    update->from_sleep = false;
     service->write_uncertain = false;
     service->written_count = desired_count;
     environment_mark_written(service, update->desired, loop_mono(environment->context->loop));
@@ -61,10 +62,12 @@ static void update_failed(struct update *update, const struct aws_error *error)
     struct mono now = loop_mono(environment->context->loop);
 
     /* An answer that says no, be it for haste, means that nothing was done; no answer means nothing. */
-    if (error->in_doubt)
+    if (error->in_doubt) {
+        update->from_sleep = false;
         environment_mark_written(service, update->desired, now);
-    else
+    } else {
         take_back(update);
+    }
     service->not_before = mono_add(now, refused ? POLICY_SLOW_RETRY_MS : UPDATE_RETRY_MS);
     environment_service_arn(environment, name, resource, sizeof(resource));
     trouble_begin(&environment->trouble, TROUBLE_UPDATE, environment->config, name,
@@ -95,6 +98,17 @@ static void set_deadline(struct environment *environment, struct update *update)
                               mono_add(environment->observation.now_mono, POLICY_ACT_AGE_MAX_MS));
 }
 
+/* For the audit. After a restart no read counts for a while, but of what slept the record knows. */
+static int count_before(const struct update *update, const struct policy_service *service,
+                        struct mono now)
+{
+    int count = policy_effective_count(service, now);
+
+    if (count == POLICY_COUNT_UNKNOWN && update->from_sleep && service->reported_count == 0)
+        return 0;
+    return count;
+}
+
 static bool start_update(struct environment *environment, size_t index, int desired)
 {
     struct update *update = &environment->updates[index];
@@ -105,10 +119,11 @@ static bool start_update(struct environment *environment, size_t index, int desi
     if (update->call) {
         /* Of the other direction: the newer wish wins, and that one may have been heard until now. */
         ecs_call_cancel(TAKE(update->call));
+        update->from_sleep = false;
         environment_mark_written(service, update->desired, now);
     }
     update->before = *service;
-    update->previous = policy_effective_count(service, now);
+    update->previous = count_before(update, service, now);
     update->desired = desired;
     service->written = true;
     environment_mark_written(service, desired, now);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the end-to-end tests, many at once: they mostly wait.
 
-    python3 tests/e2e/run.py --build build [-k NAME]... [-j N] [--list]
+    python3 tests/e2e/run.py --build build [--tests FOLDER] [-k NAME]... [-j N] [--list]
 
 Closes with "N passed, N failed"; the exit status is 0 if none failed.
 """
@@ -22,6 +22,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="where the programs are (build)")
+    parser.add_argument("--tests", default=str(HERE), metavar="FOLDER",
+                        help="where the tests are (beside this file)")
     parser.add_argument("-k", action="append", default=[], metavar="NAME",
                         help="only tests with this in their name")
     parser.add_argument("-j", type=int, default=0, metavar="N", help="so many at once")
@@ -38,8 +40,8 @@ def flatten(suite):
             yield test
 
 
-def find_tests(names):
-    suite = unittest.defaultTestLoader.discover(str(HERE), "test_*.py", str(HERE))
+def find_tests(folder, names):
+    suite = unittest.defaultTestLoader.discover(folder, "test_*.py", folder)
     tests = [test for test in flatten(suite)
              if not names or any(name in test.id() for name in names)]
     # The long ones first, so that nobody waits for a straggler.
@@ -76,7 +78,6 @@ class Result(unittest.TestResult):
 def run_one(name):
     """In a process of its own. Returns (name, outcome, report, seconds)."""
     began = time.monotonic()
-    sys.path.insert(0, str(HERE))
     result = Result()
     unittest.defaultTestLoader.loadTestsFromName(name).run(result)
     report = io.StringIO()
@@ -96,8 +97,9 @@ def main():
     for program in ("provisionerd", "provisionerd-sim"):
         if not os.access(pathlib.Path(arguments.build) / program, os.X_OK):
             sys.exit(f"{arguments.build}/{program} is not there: make BUILD={arguments.build}")
-    sys.path.insert(0, str(HERE))
-    names = [test.id() for test in find_tests(arguments.k)]
+    folder = str(pathlib.Path(arguments.tests).resolve())
+    sys.path[:0] = [folder, str(HERE)]
+    names = [test.id() for test in find_tests(folder, arguments.k)]
     if arguments.list:
         print("\n".join(names))
         print(len(names), "tests")

@@ -275,7 +275,7 @@ void daemon_bury(struct simulation *simulation)
     simulation->daemon_since = simulation_now(simulation);
     trace_act(simulation, "the daemon has %s", was_stopped ? "stopped" : "died");
     judge_daemon(simulation->judge, was_stopped ? WORLD_DAEMON_STOPPED : WORLD_DAEMON_KILLED);
-    simulation_trouble_begins(simulation);
+    simulation_trouble_begins(simulation, NULL);
     simulation_restart_after(simulation, 0);
 }
 

@@ -84,6 +84,8 @@ static int add_environment(struct judge *judge, struct world_environment *world)
     for (size_t i = 0; i < world->n_services; i++) {
         environment->services[i].scaled = WALL_NEVER;
         environment->services[i].written = WALL_NEVER;
+        environment->services[i].answered = WALL_NEVER;
+        environment->services[i].doubted = WALL_NEVER;
     }
     for (size_t i = 0; i < world->n_log_groups; i++)
         if (add_group(judge, world->log_groups[i], &environment->groups[i]) < 0)
@@ -114,7 +116,8 @@ int judge_new(struct simulation *simulation, struct judge **ret)
         return -ENOMEM;
     judge->simulation = simulation;
     judge->born = judge->started = simulation_now(simulation);
-    judge->stored = judge->next_look = judge->next_counts = judge->next_weighing = WALL_NEVER;
+    judge->let_go = judge->stored = judge->next_look = judge->next_counts = judge->next_weighing =
+        WALL_NEVER;
     judge_budgets_reset(judge);
     judge->environments = calloc(simulation->n_environments + 1, sizeof(*judge->environments));
     if (!judge->environments)
@@ -214,8 +217,10 @@ void judge_after_call(struct judge *judge, const struct world_call *call)
 
     judge_count_request(judge, call);
     judge_take_answer(judge, call);
-    if (strcmp(call->operation, "UpdateService") == 0 && call->status == 200 &&
-        *call->code == '\0' && read_update(judge, call, &environment, &service, &desired))
+    if (!read_update(judge, call, &environment, &service, &desired))
+        return;
+    judge_doubt(judge_service_of(environment, service), call);
+    if (call->status == 200 && *call->code == '\0')
         judge_record_update(judge, environment, service, desired, call->now);
 }
 
@@ -297,6 +302,7 @@ void judge_after_act(struct judge *judge, const struct world_act *act)
     case WORLD_RECREATED:
     case WORLD_CLOCK_STEPPED:
     case WORLD_SUSPENDED:
+        judge_refusals_forget(judge);
         disturb(judge, act->environment);
         break;
     case WORLD_STATE_LOST:
@@ -328,6 +334,8 @@ static void take_configuration(struct judge *judge, struct wall now)
 
         if (!environment->world->is_configured)
             environment->demand.is_made = false;
+        if (is_let_go)
+            judge->let_go = now;
         if (is_let_go && environment->world->rules.wake_on_remove)
             judge_demand_release(judge, environment, now);
         environment->was_configured = environment->world->is_configured;
@@ -355,6 +363,7 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
     switch (event) {
     case WORLD_DAEMON_STARTED:
         judge->started = now;
+        judge_doubts_forget(judge);
         judge_budgets_reset(judge); /* the new one knows nothing of what the old one has spent */
         for (size_t i = 0; i < judge->n_environments; i++) {
             judge->environments[i].was_configured = judge->environments[i].world->is_configured;
@@ -368,6 +377,8 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         count_users(judge);
         break;
     case WORLD_DAEMON_RELOADED:
+        judge_refusals_forget(judge);
+        judge_doubts_forget(judge);
         take_configuration(judge, now);
         break;
     case WORLD_DAEMON_KILLED:
@@ -415,8 +426,10 @@ static void look(struct judge *judge, struct wall now)
             judge_take_counts(judge, &judge->environments[i]);
         judge_liveness(judge, &judge->environments[i], now);
     }
-    if (takes_counts)
+    if (takes_counts) {
+        judge_unwanted_queries(judge, now);
         judge->next_counts = wall_add(now, COUNTS_INTERVAL_MS);
+    }
     judge_weigh(judge, now);
     judge->next_look = wall_add(now, LOOK_INTERVAL_MS);
 }

@@ -10,7 +10,7 @@
  *     judge_evidence.c   what AWS answered: looks, queries, descriptions, and events as they appear
  *     judge_sleep.c      S1, S2: was this UpdateService to 0 right?
  *     judge_counts.c     S4, S5: which services, and to which counts
- *     judge_liveness.c   L1, L2, L3: what must have happened by now
+ *     judge_liveness.c   L1, L2, L3, L4: what must have happened by now
  *     judge_limits.c     S6, R1, R2: secrets, budgets, resources
  *     judge_report.c     a violation, with the calls before it
  *
@@ -39,22 +39,30 @@
  *     daemon itself had written within JUDGE_STALE_MS (its write is the better witness). So somebody
  *     who scales within a minute of a sleep may find either count: that race is excused, no other.
  *     A count above 0 that somebody else gave a service while it slept stays, if a description has shown it
- *     to this daemon in time; a wake does not wait for one.
+ *     to this daemon in time; a wake does not wait for one. And what this daemon has given itself, as
+ *     AWS's answer told it, it does not give again for want of descriptions.
  * S6  No secret in what is logged or stored.
  * L1  Activity that can be read from t on wakes an environment that sleeps by
  *     t + poll_interval + call budget; if it came later than `lateness`, + check_interval. So does
  *     somebody's scaling up what was put to sleep (adopt), by the time that stale reads and
- *     poll_interval_awake take more.
+ *     poll_interval_awake take more. Of what is awaited from a look alone, trouble with operations other
+ *     than FilterLogEvents and UpdateService is no excuse: a wake needs no others.
  *     Not judged if the activity leaves the window before that: then it is none any more.
  * L2  Without activity, every service is at 0 by window + lateness + check_interval + query time; and
  *     it stays so: a wake has a reason, which is activity that came to light since the sleep, or that a
  *     longer window holds again, somebody's scaling of one of the services, or removal. A daemon that
  *     finds a sleep half done by the one before may undo it.
  * L3  The same, JUDGE_RECOVERY_MS after trouble has ended: L1 and L2 are told as L3 then.
+ * L4  An UpdateService whose answer was lost has happened or not, and until it is known which, what
+ *     somebody else sets could be taken for it. The first read that can tell is asked for within
+ *     JUDGE_DOUBT_MS, not when the next one would be due anyway.
  * R1  Requests of each operation fit AWS's documented budget, as they arrive. While there is trouble
  *     they may be held up on the way for JUDGE_HELD_UP_MS, and arrive together: then only their rate
- *     over longer times is judged.
- * R2  Timers, and with them calls under way, are bounded by the configuration; and so is the heap.
+ *     over longer times is judged. An answer that says to slow down is heeded: JUDGE_PAUSE_MS nothing
+ *     more of that operation is asked.
+ * R2  Timers, and with them calls under way, are bounded by the configuration; and so is the heap. A
+ *     query of which no more is wanted, for it has found something or taken JUDGE_QUERY_LIFE_MS, is
+ *     stopped: AWS bills what it scans.
  */
 
 #include "tests/simulation/world.h"
@@ -77,10 +85,20 @@
 #define JUDGE_RECOVERY_MS (15 * MS_PER_MINUTE)
 /* A request that takes longer on its way to AWS has been given up before. */
 #define JUDGE_HELD_UP_MS (60 * MS_PER_SECOND)
+/* After ThrottlingException: of the pause, which is drawn, the least. */
+#define JUDGE_PAUSE_MS (500)
+/* An environment that was let go may have calls under way, whose answers nobody hears. */
+#define JUDGE_LET_GO_MS (1 * MS_PER_HOUR)
 /* What one call takes when all is well, retries of a single hiccup included. */
 #define JUDGE_CALL_MS (20 * MS_PER_SECOND)
 /* Of a check: two descriptions, the query with its polls, the last look. */
 #define JUDGE_QUERY_MS (40 * MS_PER_SECOND)
+/* A query is waited for so long. */
+#define JUDGE_QUERY_LIFE_MS (5 * MS_PER_MINUTE)
+
+/* Reads cannot be stale after JUDGE_STALE_MS; the call's further attempts may wait for their turn until its
+ * deadline, and a read may be under way that began too early. */
+#define JUDGE_DOUBT_MS (JUDGE_STALE_MS + 5 * MS_PER_MINUTE)
 
 #define JUDGE_SHOWN_KEPT 8
 #define JUDGE_HELD_KEPT 8
@@ -113,6 +131,8 @@ struct judge_service {
     int64_t written_count;
     bool is_owed;                     /* put to 0 by the daemon, and not above 0 since */
     bool is_theirs;                   /* scaled up by somebody while all the others slept */
+    struct wall answered;             /* when the daemon last did, and was told so; WALL_NEVER */
+    struct wall doubted;              /* an UpdateService whose answer was lost; WALL_NEVER */
     bool is_unrecorded;               /* woken by a daemon that died before the disk took it */
     int64_t counts[JUDGE_COUNTS_MAX]; /* what a wake may give */
     size_t n_counts;
@@ -135,6 +155,7 @@ struct judge_demand {
     int64_t allowed_ms;    /* from since to due */
     bool is_removal;
     bool is_adoption;
+    bool needs_a_look_alone;
     const char *what;
 };
 
@@ -190,6 +211,9 @@ struct judge_query {
     const struct judge_group *groups[JUDGE_GROUPS_OF_QUERY_MAX];
     size_t n_groups;
     struct wall completed; /* Complete without a row, and this arrived whole; WALL_NEVER */
+    struct wall unwanted;  /* no more of it is wanted from here on */
+    bool is_known;         /* its id arrived */
+    bool is_over;          /* it was stopped, or its end arrived */
     const char *ending;    /* for people: what came instead */
     double records_scanned;
     bool has_statistics;
@@ -204,6 +228,7 @@ struct judge_budget {
     struct wall filled;
     struct wall recent[JUDGE_RECENT_KEPT];
     size_t n_recent;
+    struct wall refused; /* the daemon heard that it was too much; WALL_NEVER */
 };
 
 struct judge {
@@ -217,6 +242,7 @@ struct judge {
     int64_t count_before; /* of the service that an UpdateService is about to change */
     struct wall born;     /* the judge */
     struct wall started;  /* the daemon */
+    struct wall let_go;   /* an environment, at last */
     struct wall stored;   /* when the disk last took something of it */
     struct wall next_look, next_counts;
     struct judge_budget budgets[JUDGE_OPERATIONS_MAX];
@@ -274,13 +300,21 @@ void judge_demand_adoption(struct judge *judge, struct judge_environment *enviro
                            struct wall scaled);
 void judge_demand_release(struct judge *judge, struct judge_environment *environment,
                           struct wall now);
+/* The answer to an UpdateService of it; and a description that was asked for. */
+void judge_doubt(struct judge_service *service, const struct world_call *call);
+void judge_read(struct judge_service *service, struct wall asked);
+/* The daemon is another, or looks at everything anew. */
+void judge_doubts_forget(struct judge *judge);
 void judge_liveness(struct judge *judge, struct judge_environment *environment, struct wall now);
 
 /* judge_limits.c */
 void judge_count_request(struct judge *judge, const struct world_call *call);
 void judge_budgets_reset(struct judge *judge);
+/* Some answers may go unheard, or be heard later. */
+void judge_refusals_forget(struct judge *judge);
 void judge_secrets(struct judge *judge, const char *where, const void *bytes, size_t size);
 void judge_weigh(struct judge *judge, struct wall now);
+void judge_unwanted_queries(struct judge *judge, struct wall now);
 
 /* judge_report.c: by simulation_violation(), with the last calls about the environment. */
 void judge_report(struct judge *judge, const char *invariant,

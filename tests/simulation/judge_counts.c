@@ -195,6 +195,19 @@ static bool was_shown(const struct judge_service *service, struct wall now)
     return shown && shown->asked.ms > clear.ms && !shown->is_missing && shown->desired > 0;
 }
 
+/* The daemon has given it a count, was told so, and no description has said otherwise since. */
+static bool is_given(const struct judge *judge, const struct judge_service *service,
+                     struct wall now)
+{
+    const struct judge_shown *shown = judge_shown_by(service, now);
+    bool is_shown_otherwise = shown && shown->arrives.ms >= service->written.ms &&
+                              (shown->is_missing || shown->desired == 0);
+
+    return service->written_count > 0 && service->written.ms == service->answered.ms &&
+           service->written.ms >= judge->started.ms && !is_shown_otherwise &&
+           service->scaled.ms > wall_add(service->written, JUDGE_ATTEMPT_MS).ms;
+}
+
 /* Somebody has scaled one of its services since it fell asleep, in one way or another. */
 static bool is_scaled_since(const struct judge_environment *environment, struct wall since)
 {
@@ -254,7 +267,8 @@ void judge_wake(struct judge *judge, struct judge_environment *environment,
 
     if (desired == before)
         return; /* nothing changes */
-    if (before > 0 && its->scaled.ms >= environment->fell.ms && was_shown(its, now))
+    if (before > 0 && its->scaled.ms >= environment->fell.ms &&
+        (was_shown(its, now) || is_given(judge, its, now)))
         judge_report(judge, "S5", environment,
                      "UpdateService of %s to %lld takes away the %lld that somebody gave it",
                      service->name, (long long)desired, (long long)before);

@@ -145,8 +145,11 @@ static void begin_query(struct judge *judge, const struct world_call *call)
     if (call->status != 200 || json_get_string(call->result, "queryId", &id) < 0)
         return;
     struct judge_query *query = &judge->queries[judge->n_queries++ % JUDGE_QUERIES_KEPT];
-    *query = (struct judge_query){
-        .created = call->now, .completed = WALL_NEVER, .ending = "was not seen to end"};
+    *query = (struct judge_query){.created = call->now,
+                                  .completed = WALL_NEVER,
+                                  .unwanted = wall_add(call->now, JUDGE_QUERY_LIFE_MS),
+                                  .is_known = wall_is_set(arrival(call)),
+                                  .ending = "was not seen to end"};
     strncpy(query->id, id, sizeof(query->id) - 1);
     (void)json_get_int(call->parameters, "startTime", &start_s);
     (void)json_get_int(call->parameters, "endTime", &end_s);
@@ -177,20 +180,33 @@ static void take_results(struct judge *judge, const struct world_call *call)
         return;
     size_t n_rows =
         json_get_array(call->result, "results", &rows) == 0 ? json_object_array_length(rows) : 0;
+    bool is_running = strcmp(status, "Running") == 0 || strcmp(status, "Scheduled") == 0;
+    /* Unknown is no end. */
+    query->is_over = query->is_over || (!is_running && strcmp(status, "Unknown") != 0);
     if (n_rows > 0) {
         query->ending = "found something";
+        if (is_running && arrives.ms < query->unwanted.ms)
+            query->unwanted = arrives;
         return;
     }
     if (strcmp(status, "Complete") != 0) {
-        query->ending = strcmp(status, "Running") == 0 || strcmp(status, "Scheduled") == 0
-                            ? "was still running"
-                            : "ended badly";
+        query->ending = is_running ? "was still running" : "ended badly";
         return;
     }
     query->completed = arrives;
     if (json_get_object(call->result, "statistics", &statistics) == 0)
         query->has_statistics =
             json_get_double(statistics, "recordsScanned", &query->records_scanned) == 0;
+}
+
+static void stop_query(struct judge *judge, const struct world_call *call)
+{
+    const char *id;
+    struct judge_query *query =
+        json_get_string(call->parameters, "queryId", &id) == 0 ? query_named(judge, id) : NULL;
+
+    if (query)
+        query->is_over = true; /* that it was asked for will do */
 }
 
 /* --- DescribeServices ------------------------------------------------------------------------------------ */
@@ -207,12 +223,13 @@ static struct json_object *shown_in(struct json_object *services, const char *na
     return NULL;
 }
 
-/* When the daemon could first see that somebody had scaled up what slept: that is activity to it. */
+/* When the daemon could first see that somebody had scaled up what slept, or that it was woken by a
+ * daemon before it, unrecorded: that is activity to it. */
 static void take_adoption(struct judge_environment *environment,
                           const struct judge_service *service, const struct judge_shown *shown)
 {
-    if (!wall_is_set(environment->adopted) && service->is_theirs && !shown->is_missing &&
-        shown->desired > 0 && shown->asked.ms >= service->scaled.ms &&
+    if (!wall_is_set(environment->adopted) && (service->is_theirs || service->is_unrecorded) &&
+        !shown->is_missing && shown->desired > 0 && shown->asked.ms >= service->scaled.ms &&
         shown->asked.ms >= wall_add(service->written, JUDGE_STALE_MS).ms)
         environment->adopted = shown->arrives;
 }
@@ -223,10 +240,11 @@ static void take_description(struct judge *judge, const struct world_call *call)
     struct json_object *names, *services;
     struct wall arrives = arrival(call);
 
-    if (!wall_is_set(arrives) || json_get_string(call->parameters, "cluster", &cluster) < 0 ||
-        json_get_array(call->parameters, "services", &names) < 0 ||
-        json_get_array(call->result, "services", &services) < 0)
+    if (json_get_string(call->parameters, "cluster", &cluster) < 0 ||
+        json_get_array(call->parameters, "services", &names) < 0)
         return;
+    bool is_shown =
+        wall_is_set(arrives) && json_get_array(call->result, "services", &services) == 0;
     for (size_t i = 0; i < json_object_array_length(names); i++) {
         struct world_service *service;
 
@@ -234,6 +252,9 @@ static void take_description(struct judge *judge, const struct world_call *call)
         struct world_environment *world =
             name ? simulation_find_environment(judge->simulation, cluster, name, &service) : NULL;
         if (!world || !service)
+            continue;
+        judge_read(judge_service_of(judge_environment_of(judge, world), service), call->now);
+        if (!is_shown)
             continue;
         struct json_object *object = shown_in(services, service->name);
         struct judge_shown shown = {
@@ -276,6 +297,8 @@ void judge_take_answer(struct judge *judge, const struct world_call *call)
         begin_query(judge, call);
     else if (strcmp(call->operation, "GetQueryResults") == 0)
         take_results(judge, call);
+    else if (strcmp(call->operation, "StopQuery") == 0)
+        stop_query(judge, call);
     else if (strcmp(call->operation, "DescribeServices") == 0)
         take_description(judge, call);
 }

@@ -38,7 +38,14 @@ static const struct {
 void judge_budgets_reset(struct judge *judge)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(GRANTED); i++)
-        judge->budgets[i] = (struct judge_budget){.tokens = GRANTED[i].burst, .filled = WALL_NEVER};
+        judge->budgets[i] = (struct judge_budget){
+            .tokens = GRANTED[i].burst, .filled = WALL_NEVER, .refused = WALL_NEVER};
+}
+
+void judge_refusals_forget(struct judge *judge)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(GRANTED); i++)
+        judge->budgets[i].refused = WALL_NEVER;
 }
 
 /* Nothing is held up on its way to AWS, nor has been lately: requests arrive as they were sent. */
@@ -81,12 +88,39 @@ static void take_token(struct judge *judge, size_t operation, struct wall now)
                      burst > 0 ? ", and a bucketful at once" : "");
 }
 
+/* Whether each answer is heard: of the other operations some calls are cancelled when they are no longer
+ * wanted. */
+static bool is_heard(const char *operation)
+{
+    return strcmp(operation, "FilterLogEvents") == 0 || strcmp(operation, "StartQuery") == 0 ||
+           strcmp(operation, "DescribeServices") == 0;
+}
+
+/* Told to slow down, it does. */
+static void heed_refusal(struct judge *judge, size_t operation, const struct world_call *call)
+{
+    struct judge_budget *budget = &judge->budgets[operation];
+    bool is_punctual = judge->simulation->punctual_since.ms <= call->now.ms - JUDGE_HELD_UP_MS;
+
+    if (!is_heard(call->operation))
+        return;
+    if (call->now.ms > budget->refused.ms &&
+        call->now.ms < wall_add(budget->refused, JUDGE_PAUSE_MS).ms && is_punctual &&
+        wall_since(call->now, judge->let_go) > JUDGE_LET_GO_MS)
+        judge_report(judge, "R1", NULL, "%s, %lld ms after it was told to slow down",
+                     call->operation, (long long)wall_since(call->now, budget->refused));
+    if (call->is_intact && strcmp(call->code, "ThrottlingException") == 0 &&
+        call->latency_ms < JUDGE_ATTEMPT_MS)
+        budget->refused = wall_add(call->now, call->latency_ms);
+}
+
 void judge_count_request(struct judge *judge, const struct world_call *call)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(GRANTED); i++) {
         if (strcmp(call->operation, GRANTED[i].operation) != 0)
             continue;
         take_token(judge, i, call->now);
+        heed_refusal(judge, i, call);
         if (GRANTED[i].burst == 0)
             count_in_second(judge, i, call->now);
     }
@@ -171,6 +205,31 @@ static void weigh_heap(struct judge *judge, struct wall now)
             judge, "R2", NULL,
             "the heap has grown from %.0f to %.0f bytes, with %zu environments all the time",
             judge->heap_baseline, heap, n);
+}
+
+/* How long StopQuery may take to reach AWS: all environments may have one to stop, after a reload. */
+static int64_t stop_ms(const struct judge *judge)
+{
+    return JUDGE_CALL_MS + (int64_t)judge->n_environments * MS_PER_SECOND / 4;
+}
+
+void judge_unwanted_queries(struct judge *judge, struct wall now)
+{
+    size_t n = judge->n_queries, kept = n < JUDGE_QUERIES_KEPT ? n : JUDGE_QUERIES_KEPT;
+    struct wall since =
+        wall_add(simulation_calm_for(judge->simulation, "StopQuery"), JUDGE_RECOVERY_MS);
+
+    for (size_t i = 1; i <= kept; i++) {
+        struct judge_query *query = &judge->queries[(n - i) % JUDGE_QUERIES_KEPT];
+
+        if (query->created.ms < judge->started.ms ||
+            wall_since(now, query->created) > 3 * JUDGE_QUERY_LIFE_MS)
+            return; /* and so are those before it */
+        if (query->is_known && !query->is_over && since.ms <= query->unwanted.ms &&
+            now.ms > wall_add(query->unwanted, stop_ms(judge)).ms)
+            judge_report(judge, "R2", NULL, "query %s %s, and was not stopped", query->id,
+                         query->ending);
+    }
 }
 
 void judge_weigh(struct judge *judge, struct wall now)

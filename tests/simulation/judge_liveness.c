@@ -7,9 +7,9 @@
 #define SEARCHES_PER_SECOND 4
 #define UPDATES_PER_SECOND 5
 
-static bool is_calm(const struct judge *judge)
+static bool is_calm(struct wall calm_since)
 {
-    return judge->simulation->calm_since.ms < SIM_FOREVER.ms;
+    return calm_since.ms < SIM_FOREVER.ms;
 }
 
 /* All log groups of all environments at FilterLogEvents' rate: a round of looks. */
@@ -40,12 +40,21 @@ static int64_t wake_ms(const struct judge *judge, const struct judge_environment
            JUDGE_CALL_MS + 4 * judge->simulation->sim->settings.latency_ms;
 }
 
-/* When it was last in trouble, of whatever kind. */
-static struct wall trouble_ended(const struct judge *judge,
-                                 const struct judge_environment *environment)
+/* When it was last in trouble. */
+static struct wall trouble_ended(const struct judge_environment *environment,
+                                 struct wall calm_since)
 {
-    return judge_later(judge_later(judge->simulation->calm_since, environment->disturbed),
+    return judge_later(judge_later(calm_since, environment->disturbed),
                        environment->world->configured_since);
+}
+
+/* The weather that bears on a wake. */
+static struct wall calm_for_wakes(const struct judge *judge, const struct judge_demand *demand)
+{
+    return demand->needs_a_look_alone
+               ? judge_later(simulation_calm_for(judge->simulation, "FilterLogEvents"),
+                             simulation_calm_for(judge->simulation, "UpdateService"))
+               : judge->simulation->calm_since;
 }
 
 static bool has_its_log_groups(const struct judge_environment *environment)
@@ -89,6 +98,7 @@ void judge_demand_wake(struct judge *judge, struct judge_environment *environmen
         .due = wall_add(since, allowed_ms),
         .timestamp = activity.timestamp,
         .allowed_ms = allowed_ms,
+        .needs_a_look_alone = !is_late, /* a check describes the services first */
         .what = is_late ? "late activity" : "activity",
     };
     if (made.due.ms < void_from(environment, &made).ms)
@@ -173,9 +183,10 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
         made->is_made = false;
         return;
     }
-    if (!is_calm(judge))
+    struct wall calm_since = calm_for_wakes(judge, made);
+    if (!is_calm(calm_since))
         return;
-    struct wall recovered = wall_add(trouble_ended(judge, environment), JUDGE_RECOVERY_MS);
+    struct wall recovered = wall_add(trouble_ended(environment, calm_since), JUDGE_RECOVERY_MS);
     bool is_in_calm = recovered.ms <= made->since.ms;
     struct wall due =
         is_in_calm ? made->due : wall_add(judge_later(recovered, made->since), made->allowed_ms);
@@ -245,6 +256,14 @@ static struct wall last_scaled(const struct judge_environment *environment)
     return last;
 }
 
+static bool is_any_unrecorded(const struct judge_environment *environment)
+{
+    for (size_t i = 0; i < environment->world->n_services; i++)
+        if (environment->services[i].is_unrecorded)
+            return true;
+    return false;
+}
+
 /* With silence = unknown: were there records for the last check to scan? */
 static bool has_records(const struct judge_environment *environment, struct wall now)
 {
@@ -267,7 +286,7 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
     const struct world_rules *rules = &environment->world->rules;
     char moment[JUDGE_MOMENT_MAX];
 
-    if (!is_calm(judge) || !environment->world->is_configured)
+    if (!is_calm(judge->simulation->calm_since) || !environment->world->is_configured)
         return;
     int64_t notice_ms = JUDGE_STALE_MS + rules->poll_interval_awake_ms;
     int64_t allowed_ms = rules->window_ms + rules->lateness_ms + rules->check_interval_ms +
@@ -278,15 +297,18 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
     struct wall idle_since =
         judge_later(environment->last_activity, judge_later(judge->born, judge->started));
     struct wall scaled = last_scaled(environment);
-    struct wall recovered = wall_add(trouble_ended(judge, environment), JUDGE_RECOVERY_MS);
+    struct wall recovered =
+        wall_add(trouble_ended(environment, judge->simulation->calm_since), JUDGE_RECOVERY_MS);
 
     if (wall_is_set(scaled))
         idle_since = judge_later(idle_since, wall_add(scaled, notice_ms));
     /* It counts as activity from when it could be seen, however late that was. */
     if (wall_is_set(scaled) && scaled.ms >= environment->fell.ms)
         idle_since = judge_later(idle_since, environment->waking);
-    struct wall noticed = wall_add(judge_later(scaled, recovered), notice_ms); /* at the latest */
-    if (rules->adopt && wall_is_set(environment->adopted))
+    /* At the latest: an environment's first look comes within poll_interval. */
+    struct wall noticed =
+        wall_add(judge_later(scaled, recovered), notice_ms + rules->poll_interval_ms);
+    if ((rules->adopt || is_any_unrecorded(environment)) && wall_is_set(environment->adopted))
         idle_since = judge_later(
             idle_since, environment->adopted.ms < noticed.ms ? environment->adopted : noticed);
     struct wall due = wall_add(judge_later(idle_since, recovered), allowed_ms);
@@ -301,8 +323,58 @@ static void check_idle(struct judge *judge, struct judge_environment *environmen
                  judge_moment(idle_since, moment));
 }
 
+/* --- what became of a write --------------------------------------------------------------------------- */
+
+void judge_doubt(struct judge_service *service, const struct world_call *call)
+{
+    bool is_answered =
+        call->is_intact && call->status == 200 && call->latency_ms < JUDGE_ATTEMPT_MS;
+
+    if (is_answered)
+        service->answered = call->now;
+    if (is_answered)
+        service->doubted = WALL_NEVER;
+    else if (call->is_lost ||
+             wall_is_set(service->doubted)) /* a refusal does not tell of those before */
+        service->doubted = call->now;
+}
+
+void judge_read(struct judge_service *service, struct wall asked)
+{
+    if (wall_is_set(service->doubted) && wall_since(asked, service->doubted) >= JUDGE_STALE_MS)
+        service->doubted = WALL_NEVER;
+}
+
+void judge_doubts_forget(struct judge *judge)
+{
+    for (size_t i = 0; i < judge->n_environments; i++)
+        for (size_t j = 0; j < judge->environments[i].world->n_services; j++)
+            judge->environments[i].services[j].doubted = WALL_NEVER;
+}
+
+static void check_doubts(struct judge *judge, struct judge_environment *environment,
+                         struct wall now)
+{
+    struct wall since =
+        wall_add(simulation_calm_for(judge->simulation, "DescribeServices"), JUDGE_RECOVERY_MS);
+    char moment[JUDGE_MOMENT_MAX];
+
+    for (size_t i = 0; i < environment->world->n_services; i++) {
+        const struct judge_service *service = &environment->services[i];
+
+        if (wall_is_set(service->doubted) && since.ms <= service->doubted.ms &&
+            wall_since(now, service->doubted) > JUDGE_DOUBT_MS)
+            judge_report(judge, "L4", environment,
+                         "the answer to UpdateService of %s was lost at %s, and what became of "
+                         "it has not been read since",
+                         environment->world->services[i].name,
+                         judge_moment(service->doubted, moment));
+    }
+}
+
 void judge_liveness(struct judge *judge, struct judge_environment *environment, struct wall now)
 {
     check_demand(judge, environment, now);
     check_idle(judge, environment, now);
+    check_doubts(judge, environment, now);
 }

@@ -36,9 +36,10 @@ void simulation_print_last(FILE *out);
 
 int64_t simulation_offset_ms(const struct simulation *simulation);
 
-/* Something bad is in force from here on, or no longer, or was for a moment. */
-void simulation_trouble_begins(struct simulation *simulation);
-void simulation_trouble_ends(struct simulation *simulation);
+/* Something bad is in force from here on, or no longer, or was for a moment. operation: the only one that
+ * it bears on; NULL: all. */
+void simulation_trouble_begins(struct simulation *simulation, const char *operation);
+void simulation_trouble_ends(struct simulation *simulation, const char *operation);
 void simulation_disturb(struct simulation *simulation);
 
 void simulation_fired(struct simulation *simulation, enum misfortune misfortune, uint64_t n);

@@ -42,18 +42,31 @@ static const char *victim(const struct simulation *simulation, struct plan_item 
 
     if (item->misfortune == MISFORTUNE_UPDATE_FAILS_FOR_ONE)
         return environment->services[item->service].name;
-    if (item->misfortune == MISFORTUNE_METADATA_DOWN || !chance_one_in(&item->chance, 3))
+    if (item->misfortune == MISFORTUNE_METADATA_DOWN ||
+        item->misfortune == MISFORTUNE_RESTARTED_WITHOUT_DESCRIBE ||
+        !chance_one_in(&item->chance, 3))
         return NULL;
     if (item->operation && strstr(item->operation, "Service"))
         return environment->services[item->service].name;
     return chance_one_in(&item->chance, 2) ? environment->cluster : environment->log_groups[0];
 }
 
+/* The one operation whose requests it bears on; NULL: all, as time and keys do. */
+static const char *only_operation(const struct plan_item *item)
+{
+    bool is_of_all = !item->operation || strchr(item->operation, ' ') ||
+                     item->misfortune == MISFORTUNE_METADATA_DOWN ||
+                     item->misfortune == MISFORTUNE_EXPIRED_TOKEN ||
+                     item->misfortune == MISFORTUNE_SKEWED_DATE;
+
+    return is_of_all ? NULL : item->operation;
+}
+
 static int64_t by_model(struct simulation *simulation, struct plan_item *item)
 {
     if (item->has_begun) {
         count_and_remove_rule(simulation, item);
-        simulation_trouble_ends(simulation);
+        simulation_trouble_ends(simulation, only_operation(item));
         return INT64_MAX;
     }
     struct sim_fault_rule rule = {
@@ -70,7 +83,9 @@ static int64_t by_model(struct simulation *simulation, struct plan_item *item)
     };
     if (sim_fault_add(simulation->sim, &rule, &item->rule) < 0)
         return INT64_MAX;
-    simulation_trouble_begins(simulation);
+    simulation_trouble_begins(simulation, only_operation(item));
+    if (item->misfortune == MISFORTUNE_RESTARTED_WITHOUT_DESCRIBE && simulation->daemon)
+        daemon_stop(simulation);
     return until_end(item);
 }
 
@@ -87,12 +102,13 @@ static int64_t by_wire(struct simulation *simulation, struct plan_item *item)
     else {
         wire_trouble()->late_percent = percent;
         wire_trouble()->late_ms = item->value;
+        simulation->punctual_since = item->has_begun ? simulation_now(simulation) : SIM_FOREVER;
     }
     if (!item->has_begun) {
-        simulation_trouble_begins(simulation);
+        simulation_trouble_begins(simulation, NULL);
         return until_end(item);
     }
-    simulation_trouble_ends(simulation);
+    simulation_trouble_ends(simulation, NULL);
     return INT64_MAX;
 }
 
@@ -139,10 +155,10 @@ static int64_t by_disk(struct simulation *simulation, struct plan_item *item)
                                                                                 : DISK_FAILS;
     memory_storage_set_trouble(simulation->storage, item->has_begun ? DISK_IS_WELL : trouble);
     if (!item->has_begun) {
-        simulation_trouble_begins(simulation);
+        simulation_trouble_begins(simulation, NULL);
         return until_end(item);
     }
-    simulation_trouble_ends(simulation);
+    simulation_trouble_ends(simulation, NULL);
     return INT64_MAX;
 }
 

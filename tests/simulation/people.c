@@ -5,6 +5,9 @@
 #include "src/cleanup.h"
 #include "tests/simulation/machinery.h"
 
+/* Of a page of a search that is slow: an attempt is given up after 30 s. */
+#define SLOW_PAGE_MS (25 * MS_PER_SECOND)
+
 /* What people do to services, files and the daemon; and what AWS does to what is in it. */
 
 /* --- services ----------------------------------------------------------------------------------- */
@@ -130,14 +133,41 @@ static int64_t change_pages(struct simulation *simulation, struct plan_item *ite
     if (item->has_begun) {
         settings->page_events = item->saved;
         settings->page_scan = 100000;
-        simulation_trouble_ends(simulation);
+        simulation_trouble_ends(simulation, NULL);
         return INT64_MAX;
     }
     item->saved = settings->page_events;
     settings->page_events = item->value;
     settings->page_scan = 4 * item->value;
     simulation_fired(simulation, item->misfortune, 1);
-    simulation_trouble_begins(simulation);
+    simulation_trouble_begins(simulation, NULL);
+    return item->at_ms + item->for_ms;
+}
+
+/* A search may go through many empty pages, and each may take its time. */
+static int64_t slow_searches(struct simulation *simulation, struct plan_item *item)
+{
+    const struct sim_fault_rule rule = {
+        .kind = SIM_FAULT_LATENCY,
+        .operation = item->operation,
+        .count = -1,
+        .probability = 1,
+        .value = SLOW_PAGE_MS,
+        .from = WALL_NEVER,
+        .until = SIM_FOREVER,
+    };
+
+    if (item->has_begun) {
+        (void)sim_fault_remove(simulation->sim, item->rule);
+        simulation->sim->settings.empty_pages = 0;
+        simulation_trouble_ends(simulation, item->operation);
+        return INT64_MAX;
+    }
+    if (sim_fault_add(simulation->sim, &rule, &item->rule) < 0)
+        return INT64_MAX;
+    simulation->sim->settings.empty_pages = item->value;
+    simulation_fired(simulation, item->misfortune, 1);
+    simulation_trouble_begins(simulation, item->operation);
     return item->at_ms + item->for_ms;
 }
 
@@ -173,6 +203,8 @@ int64_t aws_acts(struct simulation *simulation, struct plan_item *item)
     switch (item->misfortune) {
     case MISFORTUNE_LOG_GROUP_REMOVED:
         return change_log_group(simulation, item);
+    case MISFORTUNE_SLOW_SEARCHES:
+        return slow_searches(simulation, item);
     case MISFORTUNE_SMALL_PAGES:
         return change_pages(simulation, item);
     case MISFORTUNE_ROLE_CHANGED:

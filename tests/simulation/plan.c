@@ -296,9 +296,9 @@ static enum misfortune draw_misfortune(struct chance *chance)
     return drawn;
 }
 
-static int add_misfortune(struct plan *plan, struct chance *chance, int64_t at_ms, int64_t until_ms)
+static int add_misfortune(struct plan *plan, struct chance *chance, enum misfortune misfortune,
+                          int64_t at_ms, int64_t until_ms)
 {
-    enum misfortune misfortune = draw_misfortune(chance);
     const struct misfortune_row *row = misfortune_row(misfortune);
     struct plan_item *item;
 
@@ -335,11 +335,32 @@ static int draw_misfortunes(struct plan *plan, struct chance *chance)
         int64_t bad_for_ms = chance_scale(chance, MS_PER_MINUTE, 12 * MS_PER_HOUR);
         for (; n > 0; n--) {
             int64_t begin_ms = at_ms + chance_between(chance, 0, bad_for_ms);
-            if (begin_ms < plan->calm_from_ms &&
-                add_misfortune(plan, chance, begin_ms, plan->calm_from_ms) < 0)
+            if (begin_ms >= plan->calm_from_ms)
+                continue;
+            enum misfortune misfortune = draw_misfortune(chance);
+            if (add_misfortune(plan, chance, misfortune, begin_ms, plan->calm_from_ms) < 0)
                 return -ENOMEM;
         }
         at_ms += bad_for_ms + chance_between(chance, mean_pause_ms / 4, 2 * mean_pause_ms);
+    }
+    return 0;
+}
+
+/* What is too rare to be met by chance. Half of the worlds have none of it. */
+static int draw_rare(struct plan *plan, struct chance *chance, int64_t days)
+{
+    static const enum misfortune rare[] = {
+        MISFORTUNE_RESTARTED_WITHOUT_DESCRIBE,
+        MISFORTUNE_SLOW_SEARCHES,
+    };
+    int64_t n = chance_one_in(chance, 2) ? chance_between(chance, 1, days + 1) : 0;
+
+    for (; n > 0; n--) {
+        enum misfortune misfortune = rare[chance_below(chance, ARRAY_LENGTH(rare))];
+        int64_t at_ms = chance_between(chance, 0, plan->calm_from_ms - 1);
+
+        if (add_misfortune(plan, chance, misfortune, at_ms, plan->calm_from_ms) < 0)
+            return -ENOMEM;
     }
     return 0;
 }
@@ -392,7 +413,8 @@ int plan_new(uint64_t seed, int64_t days, struct plan **ret)
     if (!plan)
         return -ENOMEM;
     struct chance place = chance_fork(&chance), environments = chance_fork(&chance),
-                  traffic = chance_fork(&chance), misfortunes = chance_fork(&chance);
+                  traffic = chance_fork(&chance), misfortunes = chance_fork(&chance),
+                  rare = chance_fork(&chance);
 
     plan->seed = seed;
     plan->calm_from_ms = days * MS_PER_DAY;
@@ -400,7 +422,8 @@ int plan_new(uint64_t seed, int64_t days, struct plan **ret)
     if (draw_environments(&environments, plan) < 0)
         return -ENOMEM;
     plan->length_ms = plan->calm_from_ms + calm_ms(plan);
-    if (draw_traffic(plan, &traffic, days) < 0 || draw_misfortunes(plan, &misfortunes) < 0)
+    if (draw_traffic(plan, &traffic, days) < 0 || draw_misfortunes(plan, &misfortunes) < 0 ||
+        draw_rare(plan, &rare, days) < 0)
         return -ENOMEM;
     if (plan->n_items > 0)
         qsort(plan->items, plan->n_items, sizeof(*plan->items), compare_items);

@@ -96,22 +96,57 @@ void simulation_violation(struct simulation *simulation, const char *invariant,
 
 /* --- weather ------------------------------------------------------------------------------------ */
 
-void simulation_trouble_begins(struct simulation *simulation)
+static const char *const OPERATIONS[WORLD_OPERATIONS] = {
+    "FilterLogEvents", "StartQuery",       "GetQueryResults",
+    "StopQuery",       "DescribeServices", "UpdateService",
+};
+
+struct wall simulation_calm_for(const struct simulation *simulation, const char *operation)
+{
+    for (size_t i = 0; i < WORLD_OPERATIONS; i++)
+        if (strcmp(OPERATIONS[i], operation) == 0)
+            return simulation->weather[i].calm_since;
+    return simulation->calm_since;
+}
+
+/* Trouble that bears on one operation alone bears on the others not. */
+static bool bears_on(size_t index, const char *operation)
+{
+    return !operation || strcmp(OPERATIONS[index], operation) == 0;
+}
+
+void simulation_trouble_begins(struct simulation *simulation, const char *operation)
 {
     simulation->n_troubles++;
     simulation->calm_since = SIM_FOREVER;
+    for (size_t i = 0; i < WORLD_OPERATIONS; i++) {
+        if (!bears_on(i, operation))
+            continue;
+        simulation->weather[i].n_troubles++;
+        simulation->weather[i].calm_since = SIM_FOREVER;
+    }
 }
 
-void simulation_trouble_ends(struct simulation *simulation)
+void simulation_trouble_ends(struct simulation *simulation, const char *operation)
 {
+    struct wall now = simulation_now(simulation);
+
     if (--simulation->n_troubles == 0)
-        simulation->calm_since = simulation_now(simulation);
+        simulation->calm_since = now;
+    for (size_t i = 0; i < WORLD_OPERATIONS; i++)
+        if (bears_on(i, operation) && --simulation->weather[i].n_troubles == 0)
+            simulation->weather[i].calm_since = now;
 }
 
 void simulation_disturb(struct simulation *simulation)
 {
+    struct wall now = simulation_now(simulation);
+
     if (simulation->n_troubles == 0)
-        simulation->calm_since = simulation_now(simulation);
+        simulation->calm_since = now;
+    for (size_t i = 0; i < WORLD_OPERATIONS; i++)
+        if (simulation->weather[i].n_troubles == 0)
+            simulation->weather[i].calm_since = now;
 }
 
 void simulation_fired(struct simulation *simulation, enum misfortune misfortune, uint64_t n)
@@ -142,7 +177,7 @@ static void try_start(struct simulation *simulation)
     trace_act(simulation, "the daemon starts");
     int r = daemon_start(simulation);
     if (r == 0)
-        simulation_trouble_ends(simulation);
+        simulation_trouble_ends(simulation, NULL);
     else /* its INI is wrong, or its disk: people and systemd try again */
         simulation_restart_after(simulation, MS_PER_MINUTE);
     if (simulation->is_dying) { /* at a file operation of the start */
@@ -405,6 +440,7 @@ static void observe(void *userdata, const struct sim_call *call,
     told.result = call->error_status ? NULL : call->result;
     told.is_intact = arrives_whole(response) && !is_spoilt(simulation);
     told.latency_ms = response->latency_ms;
+    told.is_lost = response->delivery == SIM_RESET || response->delivery == SIM_STALL;
     note_spoilt(simulation);
     trace_call(simulation, &told);
     judge_after_call(simulation->judge, &told);
@@ -562,8 +598,7 @@ static int make_world(struct simulation *simulation, FILE *out)
         return r;
     virtual_loop_seed(simulation->loop, simulation->seed);
     virtual_loop_set_wall(simulation->loop, simulation->plan->start);
-    simulation->n_troubles = 1; /* no daemon yet */
-    simulation->calm_since = SIM_FOREVER;
+    simulation_trouble_begins(simulation, NULL); /* no daemon yet */
     simulation->restart_at = simulation->plan->start;
     simulation->trim_at = wall_add(simulation->plan->start, TRIM_EVERY_MS);
     if ((r = make_aws(simulation)) < 0 ||

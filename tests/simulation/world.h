@@ -92,6 +92,14 @@ bool world_is_activity(const struct world_environment *environment, const char *
 
 #define WORLD_SECRETS_MAX 64
 
+#define WORLD_OPERATIONS 6
+
+/* The weather of one operation of the API: to it, trouble of others alone is none. */
+struct world_weather {
+    unsigned n_troubles;
+    struct wall calm_since; /* as of the simulation */
+};
+
 struct simulation {
     uint64_t seed;
     struct plan *plan;
@@ -111,6 +119,8 @@ struct simulation {
      * L1, L2 and L3 speak of times after it.
      */
     struct wall calm_since;
+    struct world_weather weather[WORLD_OPERATIONS]; /* simulation_calm_for() */
+    struct wall punctual_since; /* no request is held up on its way; SIM_FOREVER: some are */
 
     /* S6: none of these may be told or stored. Keys made on the way are added. */
     char *secrets[WORLD_SECRETS_MAX];
@@ -148,6 +158,9 @@ struct simulation {
 
 struct wall simulation_now(const struct simulation *simulation);
 
+/* Since when nothing bad has been happening to requests of this operation. */
+struct wall simulation_calm_for(const struct simulation *simulation, const char *operation);
+
 /* Environment and service by the names an UpdateService carries; NULL: none of ours. */
 struct world_environment *simulation_find_environment(struct simulation *simulation,
                                                       const char *cluster, const char *service,
@@ -175,6 +188,7 @@ struct world_call {
     struct json_object *result; /* as the operation made it; NULL: none */
     bool is_intact; /* the answer's bytes arrive as they were made, if the client waits for them */
     int64_t latency_ms; /* when they do */
+    bool is_lost;       /* no answer comes: the connection breaks, or hangs */
 };
 
 /* What somebody else did. */

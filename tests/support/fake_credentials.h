@@ -55,6 +55,11 @@ void fake_credentials_cancel(struct credentials_request *request);
     {                                                                                              \
         (void)service_id;                                                                          \
         return ((struct fake_credentials *)(void *)credentials)->endpoint_url;                     \
+    }                                                                                              \
+    const char *credentials_source(const struct credentials *credentials)                          \
+    {                                                                                              \
+        (void)credentials;                                                                         \
+        return "a friend";                                                                         \
     }
 /* clang-format on */
 

@@ -5,37 +5,9 @@ set -uo pipefail
 
 python=.cache/venv/bin/python3
 jobs=$(nproc)
-logs=$(mktemp -d)
+# shellcheck source=tests/tools/tally.sh
+. tests/tools/tally.sh
 trap 'rm -rf "$logs"' EXIT
-passed=0
-failed=0
-
-# tally NAME STATUS LOG: adds the counts found in LOG; a failure without a count counts as one.
-tally() {
-    local name=$1 status=$2 log=$3 ok bad
-    ok=$(awk '/^\[  PASSED  \] [0-9]+ test/ { n += $4 } /^[0-9]+ passed, [0-9]+ failed$/ { n += $1 }
-              END { print n + 0 }' "$log")
-    bad=$(awk '/^\[  FAILED  \] [0-9]+ test/ { n += $4 } /^[0-9]+ passed, [0-9]+ failed$/ { n += $3 }
-               END { print n + 0 }' "$log")
-    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
-    if [ "$status" -eq 0 ] && [ "$((ok + bad))" -eq 0 ]; then ok=1; fi
-    passed=$((passed + ok))
-    failed=$((failed + bad))
-    if [ "$status" -eq 0 ] && [ "$bad" -eq 0 ]; then
-        printf 'ok      %-46s %5d  (%ds)\n' "$name" "$ok" "$SECONDS"
-    else
-        printf 'FAILED  %-46s %5d of %d\n' "$name" "$bad" "$((ok + bad))"
-        sed 's/^/    /' "$log" | tail -n 80
-    fi
-}
-
-# step NAME COMMAND...
-step() {
-    local name=$1 status=0
-    shift
-    "$@" >"$logs/step" 2>&1 </dev/null || status=$?
-    tally "$name" "$status" "$logs/step"
-}
 
 # start NAME COMMAND...: beside what follows, for what mostly waits; collect() waits for them all.
 started=()
@@ -105,6 +77,8 @@ step "simulated AWS: the program" \
 
 start "daemon, end to end" \
     "$python" tests/e2e/run.py --build build
+start "deployment examples" \
+    "$python" tests/e2e/run.py --build build --tests tests/deployment
 start "daemon against moto" \
     "$python" tests/compat/test_moto.py --program build/provisionerd
 start "simulated AWS: driven by botocore" \

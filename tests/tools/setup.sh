@@ -5,10 +5,12 @@ PACKAGES_build="gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev li
     libsystemd-dev libinih-dev libmicrohttpd-dev"
 PACKAGES_demo="python3 ca-certificates"
 PACKAGES_check="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev valgrind gcovr openssl
-    mandoc python3-venv python3-pip"
+    mandoc shellcheck python3-venv python3-pip"
 PACKAGES_fuzz="libcmocka-dev clang libclang-rt-14-dev afl++"
 PACKAGES_analyze="clang clang-tools cppcheck"
 PACKAGES_packages="debhelper dpkg-dev fakeroot lintian git"
+PACKAGES_arm64="debootstrap binutils util-linux"
+PACKAGES_container="debootstrap podman runc conmon iproute2 openssl util-linux python3-venv python3-pip"
 PACKAGES_host="debootstrap systemd-container iproute2 openssl util-linux"
 
 # setup_packages GROUP...: by apt-get, if any package of these groups is missing.

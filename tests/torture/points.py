@@ -108,6 +108,8 @@ RESOLUTIONS = {"EAI_NONAME": -2, "EAI_AGAIN": -3, "EAI_FAIL": -4, "EAI_FAMILY": 
 # What an ended daemon may end as: stopped, failed, or the configuration could not be read.
 ENDS = (0, 1, 78)
 SPOILT = re.compile(r"transient: (OpenSSL|SSL)\b")
+# libcurl 7.88.1 divides by zero when it could not note who uses a socket: see README.md.
+CURLS_OWN = re.compile(r"^fired allocation.*\n.*preload\.so.*\n.*preload\.so.*\n.*libcurl", re.M)
 BREAKS = re.compile(r"Assertion|assert|stack smashing|double free|corrupt|\*\*\*")
 
 
@@ -189,6 +191,9 @@ class Telling:
         status = self.daemon.wait(DEADLINE_S)
         if status == 128 + signal.SIGKILL and self.trouble.kills:
             return
+        if status == -signal.SIGFPE and CURLS_OWN.search(self.read_report()):
+            self.note_restart()
+            return
         if status not in ENDS:
             raise Wrong(f"it ended with status {status}")
         if status != 0 and not self.daemon.output and not self.trouble.may_be_mute:
@@ -207,15 +212,20 @@ class Telling:
     def is_openssl_spoilt(self):
         """OpenSSL and curl keep what they found when memory was short: then all calls fail, which
         the daemon tells, until it is started again or, for certificates, ten minutes are over."""
-        report = self.report.read_text(errors="replace") if self.report.exists() else ""
-        is_spoilt = (self.trouble.https and self.starts == 1 and "libcrypto" in report and
-                     self.daemon.says(SPOILT))
+        is_spoilt = (self.trouble.https and self.starts == 1 and
+                     "libcrypto" in self.read_report() and self.daemon.says(SPOILT))
         if is_spoilt:
             self.daemon.send(signal.SIGTERM)
             self.daemon.wait(STOP_S)
-            with open(self.report, "a", encoding="utf-8") as file:
-                file.write("needed a restart\n")
+            self.note_restart()
         return is_spoilt
+
+    def read_report(self):
+        return self.report.read_text(errors="replace") if self.report.exists() else ""
+
+    def note_restart(self):
+        with open(self.report, "a", encoding="utf-8") as file:
+            file.write("needed a restart\n")
 
     def has_started(self):
         """One of the ways to tell may be the one that fails."""

@@ -486,6 +486,97 @@ static void operations_do_not_hold_up_one_another(void **state)
     assert_int_equal(stuck[9].n_called, 1);
 }
 
+enum { N_ROUTINE_AT_ONCE = 12 }; /* of one operation, under way */
+
+static void those_that_waited_for_slow_answers_leave_in_step(void **state)
+{
+    struct aws_world *world = *state;
+    enum { N_CALLS = 60 };
+    struct outcome outcomes[N_CALLS] = {0};
+    fake_http_script(
+        world->http, "FilterLogEvents",
+        &(struct fake_answer){.body = "{}", .delay_ms = 20000, .times = N_ROUTINE_AT_ONCE});
+    fake_http_answer_always(world->http, "FilterLogEvents", "{}");
+    for (size_t i = 0; i < N_CALLS; i++) {
+        outcomes[i].world = world;
+        call(&outcomes[i], LOGS_FILTER_LOG_EVENTS, AWS_ROUTINE);
+    }
+    aws_world_run(world, 19 * MS_PER_SECOND);
+    assert_int_equal(fake_http_n_requests(world->http), N_ROUTINE_AT_ONCE);
+    aws_world_run(world, MS_PER_MINUTE);
+    assert_int_equal(fake_http_n_requests(world->http), N_CALLS);
+    for (size_t i = 5; i < N_CALLS; i++)
+        assert_true(mono_since(fake_http_request(world->http, i)->at,
+                               fake_http_request(world->http, i - 5)->at) > 1000);
+}
+
+static void a_wake_goes_although_others_are_not_answered(void **state)
+{
+    struct aws_world *world = *state;
+    enum { N_CALLS = 20 };
+    struct outcome outcomes[N_CALLS] = {0};
+    struct outcome wake = {.world = world};
+    fake_http_script(world->http, "UpdateService",
+                     &(struct fake_answer){.hangs = true, .times = N_ROUTINE_AT_ONCE});
+    fake_http_answer_always(world->http, "UpdateService", "{}");
+    for (size_t i = 0; i < N_CALLS; i++) {
+        outcomes[i].world = world;
+        call(&outcomes[i], ECS_UPDATE_SERVICE, AWS_ROUTINE);
+    }
+    aws_world_run(world, 5 * MS_PER_SECOND);
+    call(&wake, ECS_UPDATE_SERVICE, AWS_URGENT);
+    aws_world_run(world, MS_PER_SECOND);
+    expect_kind(&wake, AWS_OK);
+    assert_int_equal(fake_http_n_requests(world->http), N_ROUTINE_AT_ONCE + 1);
+    aws_world_run(world, 2 * MS_PER_MINUTE);
+    for (size_t i = 0; i < N_CALLS; i++)
+        expect_kind(&outcomes[i], AWS_OK);
+}
+
+/* As many as may be under way, and one that waits. */
+static void one_more_than_may_be_under_way(struct outcome outcomes[static N_ROUTINE_AT_ONCE + 1],
+                                           struct aws_call *handles[static N_ROUTINE_AT_ONCE + 1],
+                                           struct aws_world *world)
+{
+    for (size_t i = 0; i <= N_ROUTINE_AT_ONCE; i++) {
+        outcomes[i].world = world;
+        handles[i] = call(&outcomes[i], LOGS_STOP_QUERY, AWS_ROUTINE);
+    }
+    aws_world_run(world, 5 * MS_PER_SECOND);
+    assert_int_equal(fake_http_n_requests(world->http), N_ROUTINE_AT_ONCE);
+}
+
+static void a_call_given_up_makes_room_for_another(void **state)
+{
+    struct aws_world *world = *state;
+    struct outcome outcomes[N_ROUTINE_AT_ONCE + 1] = {0};
+    struct aws_call *handles[N_ROUTINE_AT_ONCE + 1];
+    fake_http_script(world->http, "StopQuery",
+                     &(struct fake_answer){.hangs = true, .times = N_ROUTINE_AT_ONCE});
+    fake_http_answer(world->http, "StopQuery", 200, "{}");
+    one_more_than_may_be_under_way(outcomes, handles, world);
+    aws_call_cancel(handles[5]);
+    aws_world_run(world, MS_PER_SECOND);
+    expect_kind(&outcomes[N_ROUTINE_AT_ONCE], AWS_OK);
+}
+
+static void a_call_to_be_tried_again_makes_room_meanwhile(void **state)
+{
+    struct aws_world *world = *state;
+    struct outcome outcomes[N_ROUTINE_AT_ONCE + 1] = {0};
+    struct aws_call *handles[N_ROUTINE_AT_ONCE + 1];
+    fake_http_script(
+        world->http, "StopQuery",
+        &(struct fake_answer){
+            .status = 503, .delay_ms = 6000, .header_name = "Retry-After", .header_value = "60"});
+    fake_http_script(world->http, "StopQuery",
+                     &(struct fake_answer){.hangs = true, .times = N_ROUTINE_AT_ONCE - 1});
+    fake_http_answer(world->http, "StopQuery", 200, "{}");
+    one_more_than_may_be_under_way(outcomes, handles, world);
+    aws_world_run(world, 2 * MS_PER_SECOND);
+    expect_kind(&outcomes[N_ROUTINE_AT_ONCE], AWS_OK);
+}
+
 static void throttling_pauses_the_operation_for_all(void **state)
 {
     struct aws_world *world = *state;
@@ -612,6 +703,8 @@ static void credentials_expired_twice_are_an_error(void **state)
     ask(&outcome);
     aws_world_run(world, MS_PER_MINUTE);
     expect_kind(&outcome, AWS_ERROR_EXPIRED);
+    assert_string_equal(outcome.error.message,
+                        "expired; the keys from a friend have to be renewed");
     assert_int_equal(fake_http_n_requests(world->http), 2);
 }
 
@@ -878,6 +971,10 @@ int main(void)
         TEST(nor_when_credentials_come_late),
         TEST(the_urgent_go_first_and_the_others_in_order),
         TEST(operations_do_not_hold_up_one_another),
+        TEST(those_that_waited_for_slow_answers_leave_in_step),
+        TEST(a_wake_goes_although_others_are_not_answered),
+        TEST(a_call_given_up_makes_room_for_another),
+        TEST(a_call_to_be_tried_again_makes_room_meanwhile),
         TEST(throttling_pauses_the_operation_for_all),
         TEST(lasting_throttling_slows_down_more_and_more),
         TEST(a_pause_that_begins_while_one_waits_for_credentials_holds),

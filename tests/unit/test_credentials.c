@@ -349,6 +349,25 @@ static void refused_keys_are_not_served_while_the_source_is_down(void **state)
     expect_keys(world, "ASIATWO");
 }
 
+/* The source had gone before, and is not to be asked again yet. */
+static void keys_refused_after_a_failed_refresh_say_why(void **state)
+{
+    struct world *world = *state;
+
+    given_task_endpoint();
+    json_answers(world, CONTAINER, "ASIAONE", AT("13:00:00"));
+    expect_keys(world, "ASIAONE");
+    pass_until(world, 12, 57);
+    fake_http_script(
+        world->http, CONTAINER,
+        &(struct fake_answer){.error = -EHOSTUNREACH, .error_text = "no route", .times = 3});
+    expect_keys(world, "ASIAONE");
+    pass(world, SECOND);
+    credentials_invalidate(world->credentials);
+    expect_error(world, -EHOSTUNREACH, "there are no new ones: the container endpoint ");
+    expect_error(world, -EHOSTUNREACH, "no route; asking again until there are");
+}
+
 static void a_refusal_reads_the_files_again(void **state)
 {
     struct world *world = *state;
@@ -382,6 +401,7 @@ int main(void)
         TEST(failures_are_spaced_out),
         TEST(keys_refused_by_aws_are_replaced),
         TEST(refused_keys_are_not_served_while_the_source_is_down),
+        TEST(keys_refused_after_a_failed_refresh_say_why),
         TEST(a_refusal_reads_the_files_again),
     };
     return cmocka_run_group_tests_name("credentials: the provider", tests, NULL, NULL);

@@ -287,6 +287,22 @@ static void variables_name_other_files(void **state)
     expect_plan(world, NULL, CREDENTIALS_FROM_KEYS, other);
 }
 
+/* A service without User= that was given HOME=/, and one whose home is written with a slash. */
+static void a_slash_at_the_end_of_the_home_is_none_of_the_path(void **state)
+{
+    struct world *world = *state;
+    struct credentials_file *shared = &world->files.ranked[CREDENTIALS_FILE_SHARED];
+    char home[80];
+
+    world->environment.home = "/";
+    assert_int_equal(credentials_files_load(&world->files, &world->environment), 0);
+    assert_string_equal(shared->path, "/.aws/credentials");
+    snprintf(home, sizeof(home), "%s//", world->home);
+    world->environment.home = home;
+    assert_int_equal(credentials_files_load(&world->files, &world->environment), 0);
+    assert_string_equal(shared->path, path_in(world, ".aws/credentials"));
+}
+
 static void keys_of_two_files_make_no_pair(void **state)
 {
     struct world *world = *state;
@@ -702,6 +718,7 @@ int main(void)
         TEST(half_an_environment_is_an_error),
         TEST(systemds_credential_comes_before_the_home),
         TEST(variables_name_other_files),
+        TEST(a_slash_at_the_end_of_the_home_is_none_of_the_path),
         TEST(keys_of_two_files_make_no_pair),
         TEST(a_file_that_cannot_be_used_is_an_error),
         TEST(only_changed_files_are_read_again),

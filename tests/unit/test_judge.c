@@ -53,6 +53,15 @@ struct wall simulation_now(const struct simulation *its)
     return now;
 }
 
+/* There is trouble with some operations, and with others none. */
+static struct wall calm_for_others;
+static const char *troubled; /* NULL: all */
+
+struct wall simulation_calm_for(const struct simulation *its, const char *operation)
+{
+    return troubled && strcmp(operation, troubled) != 0 ? calm_for_others : its->calm_since;
+}
+
 bool world_is_activity(const struct world_environment *its, const char *message)
 {
     return strstr(message, its->pattern) != NULL;
@@ -134,6 +143,8 @@ static int begin(void **state)
 
     now = VIRTUAL_LOOP_START;
     n_queries = 0;
+    troubled = NULL;
+    calm_for_others = wall_add(now, -MS_PER_DAY);
     log_groups[0] = text(LOG);
     given_service(GATEWAY, "gateway", false, true);
     given_service(API, "api", true, false);
@@ -788,6 +799,34 @@ static void test_s5_what_somebody_gave_a_sleeping_service(void **state)
     expect_violation("S5", "takes away the 5");
 }
 
+static void test_s5_what_was_given_is_given_again_for_want_of_descriptions(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    activity(0, 0);
+    wakes(2, 3);
+    pass(10 * MINUTE);
+    person_scales(API, 5);
+    pass(MINUTE);
+    updates("api", 2);
+    expect_violation("S5", "takes away the 5");
+}
+
+static void test_s5_not_when_a_description_has_not_shown_what_was_given(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    activity(0, 0);
+    wakes(2, 3);
+    pass(10 * MINUTE);
+    person_scales(API, 5);
+    describes_showing(1, 0, 3);
+    updates("api", 2);
+    expect_no_violation();
+}
+
 static void test_s5_not_what_nobody_could_have_shown(void **state)
 {
     (void)state;
@@ -943,6 +982,45 @@ static void test_l1_not_while_there_is_trouble(void **state)
     simulation.calm_since = now;
     pass(20 * MINUTE);
     expect_violation("L3", "still at 0");
+}
+
+static void given_trouble_with(const char *operation)
+{
+    troubled = operation;
+    simulation.calm_since = SIM_FOREVER;
+}
+
+static void test_l1_trouble_with_descriptions_is_no_excuse(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    given_trouble_with("DescribeServices");
+    activity(0, 2 * SECOND);
+    pass(5 * MINUTE);
+    expect_violation("L1", "still at 0");
+}
+
+static void test_l1_not_late_activity_while_there_is_trouble_with_descriptions(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    given_trouble_with("DescribeServices");
+    activity(20 * MINUTE, 20 * MINUTE);
+    pass(30 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_l1_not_while_there_is_trouble_with_looks(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    given_trouble_with("FilterLogEvents");
+    activity(0, 2 * SECOND);
+    pass(30 * MINUTE);
+    expect_no_violation();
 }
 
 static void test_l1_somebody_scales_one_up(void **state)
@@ -1116,6 +1194,33 @@ static void test_l2_what_a_wake_left_up_that_was_recorded(void **state)
     expect_violation("L3", "api is up");
 }
 
+/* Woken for it was removed, which nobody recorded; to the next daemon that has it, it was scaled up. */
+static void test_l2_a_removal_that_nobody_recorded_counts_from_when_it_is_seen(void **state)
+{
+    (void)state;
+    environment.rules.adopt = false;
+    environment.rules.wake_on_remove = true;
+    environment.rules.poll_interval_awake_ms = 10 * MINUTE;
+    sleeps();
+    judge_stored(simulation.judge, "state.json", "{}", 2);
+    pass(2 * HOUR);
+    environment.is_configured = false;
+    judge_daemon(simulation.judge, WORLD_DAEMON_RELOADED);
+    wakes(2, 3);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+    pass(5 * HOUR);
+    environment.is_configured = true;
+    environment.configured_since = now;
+    judge_daemon(simulation.judge, WORLD_DAEMON_RELOADED);
+    pass(20 * MINUTE);
+    describes();
+    pass(75 * MINUTE);
+    expect_no_violation();
+    pass(4 * MINUTE);
+    expect_violation("L2", "is up");
+}
+
 static void test_l2_when_the_gateway_comes_back_the_time_begins_anew(void **state)
 {
     struct world_act act = {
@@ -1157,6 +1262,72 @@ static void test_l3_never_asleep_after_trouble(void **state)
     expect_no_violation();
     pass(10 * MINUTE);
     expect_violation("L3", "is up");
+}
+
+/* --- L4 ----------------------------------------------------------------------------------------------- */
+
+static void answer_is_lost(const char *parameters)
+{
+    struct world_call update = {.now = now,
+                                .operation = "UpdateService",
+                                .parameters = json(parameters),
+                                .status = 200,
+                                .code = "",
+                                .result = json("{\"service\":{}}"),
+                                .is_lost = true};
+
+    judge_before_call(simulation.judge, &update);
+    judge_after_call(simulation.judge, &update);
+    json_object_put(update.parameters);
+    json_object_put(update.result);
+    now.ms += 20;
+}
+
+#define API_TO_0 "{\"cluster\":\"staging\",\"service\":\"api\",\"desiredCount\":0}"
+
+static void test_l4_what_became_of_a_write_is_not_read(void **state)
+{
+    (void)state;
+    confirms_idle();
+    answer_is_lost(API_TO_0);
+    pass(30 * SECOND);
+    describes(); /* too early to tell */
+    pass(5 * MINUTE);
+    expect_no_violation();
+    pass(MINUTE);
+    expect_violation("L4", "api was lost");
+}
+
+static void test_l4_what_became_of_a_write_is_read(void **state)
+{
+    (void)state;
+    confirms_idle();
+    answer_is_lost(API_TO_0);
+    pass(MINUTE);
+    describes();
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_l4_it_is_written_again_and_answered(void **state)
+{
+    (void)state;
+    confirms_idle();
+    answer_is_lost(API_TO_0);
+    updates("api", 0);
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_l4_not_of_a_daemon_that_died(void **state)
+{
+    (void)state;
+    confirms_idle();
+    answer_is_lost(API_TO_0);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+    pass(10 * MINUTE);
+    expect_no_violation();
 }
 
 /* --- R1 and R2 ---------------------------------------------------------------------------------------- */
@@ -1210,6 +1381,44 @@ static void test_r1_a_bucket_and_what_flows_into_it(void **state)
         now.ms += 200;
         call("UpdateService", "{}", 400, "{}", true, 0);
     }
+    expect_no_violation();
+}
+
+static void is_throttled(bool is_intact)
+{
+    call_refused("DescribeServices", "{}", 400, "ThrottlingException", "{}", is_intact, 50);
+}
+
+static void test_r1_an_answer_that_says_to_slow_down(void **state)
+{
+    (void)state;
+    is_throttled(true);
+    now.ms += 50;
+    call("DescribeServices", "{}", 200, "{}", true, 0); /* sent as that arrived */
+    now.ms += JUDGE_PAUSE_MS - 1;
+    call("DescribeServices", "{}", 200, "{}", true, 0);
+    expect_violation("R1", "499 ms after it was told to slow down");
+}
+
+static void test_r1_slowed_down(void **state)
+{
+    (void)state;
+    is_throttled(true);
+    now.ms += 50 + JUDGE_PAUSE_MS;
+    call("DescribeServices", "{}", 200, "{}", true, 0);
+    is_throttled(false); /* never heard */
+    now.ms += 100;
+    call("DescribeServices", "{}", 200, "{}", true, 0);
+    expect_no_violation();
+}
+
+static void test_r1_not_after_a_reload_that_has_cancelled_calls(void **state)
+{
+    (void)state;
+    is_throttled(true);
+    judge_daemon(simulation.judge, WORLD_DAEMON_RELOADED);
+    now.ms += 100;
+    call("DescribeServices", "{}", 200, "{}", true, 0);
     expect_no_violation();
 }
 
@@ -1272,6 +1481,66 @@ static void test_r2_a_heap_that_grows(void **state)
         free(blocks[i]);
 }
 
+static void stops_query(void)
+{
+    char parameters[64];
+
+    snprintf(parameters, sizeof(parameters), "{\"queryId\":\"q%u\"}", n_queries);
+    call("StopQuery", parameters, 200, "{\"success\":true}", true, 0);
+}
+
+static void test_r2_a_query_that_has_found_something_is_left_running(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    query_ends("Running", "[[]]", true);
+    pass(10 * SECOND);
+    expect_no_violation();
+    pass(MINUTE);
+    expect_violation("R2", "found something, and was not stopped");
+}
+
+static void test_r2_a_query_that_has_found_something_is_stopped(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    query_ends("Running", "[[]]", true);
+    stops_query();
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_r2_a_query_that_never_ends_is_left_running(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    query_ends("Running", "[]", true);
+    pass(5 * MINUTE);
+    expect_no_violation();
+    pass(MINUTE);
+    expect_violation("R2", "was still running, and was not stopped");
+}
+
+static void test_r2_not_a_query_that_has_ended(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    query_ends("Failed", "[]", true);
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_r2_not_a_query_of_a_daemon_that_died(void **state)
+{
+    (void)state;
+    begins_query(HOUR + 5 * MINUTE);
+    pass(MINUTE);
+    judge_daemon(simulation.judge, WORLD_DAEMON_KILLED);
+    judge_daemon(simulation.judge, WORLD_DAEMON_STARTED);
+    pass(10 * MINUTE);
+    expect_no_violation();
+}
+
 /* --- the report ---------------------------------------------------------------------------------------- */
 
 static void test_the_first_violation_counts_and_has_its_moment(void **state)
@@ -1320,6 +1589,8 @@ int main(void)
         STORY(test_s5_a_count_from_an_earlier_sleep),
         STORY(test_s5_a_refusal_with_status_200_gives_nothing_back),
         STORY(test_s5_what_somebody_gave_a_sleeping_service),
+        STORY(test_s5_what_was_given_is_given_again_for_want_of_descriptions),
+        STORY(test_s5_not_when_a_description_has_not_shown_what_was_given),
         STORY(test_s5_not_what_nobody_could_have_shown),
         STORY(test_s6_a_secret_in_a_log_record),
         STORY(test_s6_a_secret_in_a_field),
@@ -1333,6 +1604,9 @@ int main(void)
         STORY(test_l1_not_what_went_with_its_log_group_before_it_could_be_read),
         STORY(test_l1_not_what_went_with_its_log_group),
         STORY(test_l1_not_while_there_is_trouble),
+        STORY(test_l1_trouble_with_descriptions_is_no_excuse),
+        STORY(test_l1_not_late_activity_while_there_is_trouble_with_descriptions),
+        STORY(test_l1_not_while_there_is_trouble_with_looks),
         STORY(test_l1_somebody_scales_one_up),
         STORY(test_l1_somebody_scales_one_up_and_down_again),
         STORY(test_l1_somebody_scales_one_up_and_that_is_let_be),
@@ -1346,16 +1620,29 @@ int main(void)
         STORY(test_l2_what_was_scaled_up_counts_from_when_it_was_shown),
         STORY(test_l2_not_what_a_wake_left_up_that_nobody_recorded),
         STORY(test_l2_what_a_wake_left_up_that_was_recorded),
+        STORY(test_l2_a_removal_that_nobody_recorded_counts_from_when_it_is_seen),
         STORY(test_l2_when_the_gateway_comes_back_the_time_begins_anew),
         STORY(test_l2_not_while_the_log_has_no_writer),
         STORY(test_l3_never_asleep_after_trouble),
+        STORY(test_l4_what_became_of_a_write_is_not_read),
+        STORY(test_l4_what_became_of_a_write_is_read),
+        STORY(test_l4_it_is_written_again_and_answered),
+        STORY(test_l4_not_of_a_daemon_that_died),
         STORY(test_r1_more_than_five_in_a_second),
         STORY(test_r1_five_in_a_second),
         STORY(test_r1_requests_that_were_held_up_arrive_together),
         STORY(test_r1_a_bucket_that_is_empty),
         STORY(test_r1_a_bucket_and_what_flows_into_it),
+        STORY(test_r1_an_answer_that_says_to_slow_down),
+        STORY(test_r1_slowed_down),
+        STORY(test_r1_not_after_a_reload_that_has_cancelled_calls),
         STORY(test_r2_timers),
         STORY(test_r2_a_heap_that_grows),
+        STORY(test_r2_a_query_that_has_found_something_is_left_running),
+        STORY(test_r2_a_query_that_has_found_something_is_stopped),
+        STORY(test_r2_a_query_that_never_ends_is_left_running),
+        STORY(test_r2_not_a_query_that_has_ended),
+        STORY(test_r2_not_a_query_of_a_daemon_that_died),
         STORY(test_the_first_violation_counts_and_has_its_moment),
     };
 

@@ -323,6 +323,25 @@ static void test_wakes_though_the_services_cannot_be_read(void **state)
     assert_int_equal(policy_update(&world.services[API], &decision, world.seen.now_mono), 2);
 }
 
+/* Its answer said what it had done. Were that forgotten, each minute would take away what somebody else
+ * has set since. */
+static void test_a_wake_is_sent_once_though_the_services_cannot_be_read(void **state)
+{
+    (void)state;
+    struct world world = given_asleep();
+    struct policy_service *api = &world.services[API];
+    world.seen.last_activity = world.seen.now;
+    world.seen.describe.finding = POLICY_UNKNOWN;
+    api->condition = POLICY_CONDITION_UNKNOWN;
+    api->reported_at = MONO_NEVER;
+    api->written = true;
+    api->written_count = 2;
+    api->written_at = mono_add(world.seen.now_mono, -10 * MINUTE);
+    struct policy_decision decision = decide(&world);
+
+    assert_int_equal(policy_update(api, &decision, world.seen.now_mono), POLICY_LEAVE);
+}
+
 static void put_to_sleep(struct policy_service *service, struct mono at)
 {
     service->written = true;
@@ -803,6 +822,7 @@ int main(void)
         cmocka_unit_test(test_activity_wakes_to_the_recorded_counts),
         cmocka_unit_test(test_a_configured_count_overrides_the_recorded_one),
         cmocka_unit_test(test_wakes_though_the_services_cannot_be_read),
+        cmocka_unit_test(test_a_wake_is_sent_once_though_the_services_cannot_be_read),
         cmocka_unit_test(test_a_stale_read_does_not_swallow_a_wake),
         cmocka_unit_test(test_a_read_from_before_the_sleep_does_not_swallow_a_wake),
         cmocka_unit_test(test_a_lost_answer_is_sent_again),

@@ -294,6 +294,23 @@ static void test_killed_while_asleep_it_gives_the_counts_back(void **state)
     request_arrives(world, REQUEST);
     pass(world, 20 * SECOND);
     expect_counts(world, 2, 3, 1);
+    expect_told(world, "api desiredCount 0 -> 2");
+    expect_told(world, "worker desiredCount 0 -> 3");
+}
+
+static void test_killed_while_asleep_and_one_scaled_by_hand_it_does_not_guess(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    kill_daemon(world);
+    person_scales(world, "api", 1);
+    start_daemon(world, STAGING, "");
+    pass(world, 5 * SECOND);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_not_told(world, "api desiredCount 0 ->");
+    expect_told(world, "worker desiredCount 0 -> 3");
 }
 
 /* Killed after any of the first moments of a sleep or a wake, and restarted, it ends with the counts
@@ -552,17 +569,18 @@ static void test_removed_while_asleep_it_is_left_and_said_how_to_restore(void **
     expect_counts(world, 2, 3, 1);
 }
 
+static const char WITHOUT_WORKER[] = "[environment staging]\n"
+                                     "cluster = staging\n"
+                                     "services = api, web\n"
+                                     "log_group = " GATEWAY_LOG "\n"
+                                     "pattern = \"/api/v1/\"\n";
+
 static void test_a_service_removed_while_asleep_is_left_and_said_how_to_restore(void **state)
 {
-    static const char without_worker[] = "[environment staging]\n"
-                                         "cluster = staging\n"
-                                         "services = api, web\n"
-                                         "log_group = " GATEWAY_LOG "\n"
-                                         "pattern = \"/api/v1/\"\n";
     struct world *world = *state;
 
     given_asleep(world);
-    reload(world, without_worker, "");
+    reload(world, WITHOUT_WORKER, "");
     pass(world, MINUTE);
     expect_told(world,
                 "aws ecs update-service --cluster staging --service worker --desired-count 3");
@@ -574,6 +592,29 @@ static void test_a_service_removed_while_asleep_is_left_and_said_how_to_restore(
     reload(world, STAGING, "");
     pass(world, 5 * MINUTE);
     expect_counts(world, 2, 3, 1);
+}
+
+/* Nobody asks about it; but it is said how that ends. */
+static void test_a_service_left_asleep_is_told_until_it_is_configured_again(void **state)
+{
+    struct world *world = *state;
+
+    given_asleep(world);
+    kill_daemon(world);
+    person_scales(world, "worker", 3);
+    start_daemon(world, WITHOUT_WORKER, "");
+    pass(world, 5 * MINUTE);
+    expect_told(world,
+                "worker removed from the configuration while asleep; it is left so, and told "
+                "at each start until it is configured again. To restore it: aws ecs");
+    reload(world, STAGING, "");
+    request_arrives(world, REQUEST);
+    pass(world, 5 * MINUTE);
+    forget_story(world);
+    kill_daemon(world);
+    start_daemon(world, WITHOUT_WORKER, "");
+    pass(world, 5 * MINUTE);
+    expect_not_told(world, "removed from the configuration");
 }
 
 static void test_its_cluster_changed_while_asleep_it_is_said_how_to_restore(void **state)
@@ -790,6 +831,7 @@ int main(void)
         story(test_restarted_with_a_clock_behind_it_wakes_nobody),
         story(test_restarted_with_a_clock_ahead_it_wakes_at_once),
         story(test_killed_while_asleep_it_gives_the_counts_back),
+        story(test_killed_while_asleep_and_one_scaled_by_hand_it_does_not_guess),
         story(test_killed_at_any_moment_of_a_sleep_it_gives_the_counts_back),
         story(test_killed_at_any_moment_of_a_wake_it_gives_the_counts_back),
         story(test_a_lost_answer_changes_nothing),
@@ -807,6 +849,7 @@ int main(void)
         story(test_a_reload_keeps_what_is_asleep_asleep),
         story(test_removed_while_asleep_it_is_left_and_said_how_to_restore),
         story(test_a_service_removed_while_asleep_is_left_and_said_how_to_restore),
+        story(test_a_service_left_asleep_is_told_until_it_is_configured_again),
         story(test_its_cluster_changed_while_asleep_it_is_said_how_to_restore),
         story(test_removed_while_asleep_it_is_woken_if_it_says_so),
         story(test_killed_while_it_wakes_what_was_removed_it_says_how_to_restore),

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# `./run check-container [-k NAME]...`: the image of Containerfile, built and run by podman, with the task
+# role's credentials from the address that ECS has for them. Closes with "N passed, N failed". Needs root.
+#
+# No registry is asked: the base image is a Debian made by debootstrap, in a storage of its own in
+# .cache/container/, which leaves this machine's images as they are. Likewise the network: the containers
+# are in a namespace with nothing but loopback.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+[ "$(id -u)" -eq 0 ] || { echo "./run check-container needs root, for debootstrap and podman" >&2; exit 1; }
+
+cache=.cache/container
+build=${BUILD:-build}
+image=localhost/provisionerd:check
+base=$(sed -n 's/^FROM \(.*\) AS build$/\1/p' Containerfile)
+work=$(mktemp -d /var/tmp/provisionerd-container-XXXXXX)
+mkdir -p "$cache"
+# runc, for Debian's crun wants cgroups of version 2 alone. What is asked for in open files and processes
+# podman would raise beyond what a root without CAP_SYS_RESOURCE may.
+podman=(podman --root "$(realpath "$cache")/storage" --runroot "$work/run" --runtime runc
+    --cgroup-manager cgroupfs --log-level error)
+trap '"${podman[@]}" rm --all --force >/dev/null 2>&1 || true
+    rm -rf --one-file-system "$work"' EXIT
+
+quietly() {
+    "$@" >"$work/log" 2>&1 </dev/null || { tail -n 60 "$work/log" >&2; return 1; }
+}
+
+if ! "${podman[@]}" image exists "$base"; then
+    echo "Making $base of a Debian 12 by debootstrap"
+    quietly debootstrap --variant=minbase bookworm "$work/debian"
+    # As this machine reaches the mirrors and trusts them.
+    cp -r /etc/apt/apt.conf.d "$work/debian/etc/apt/"
+    rm -f "$work"/debian/etc/apt/apt.conf.d/*{packagekit,appstream}* "$work"/debian/var/cache/apt/archives/*.deb
+    tar -C "$work/debian" --one-file-system -c . >"$work/debian.tar"
+    quietly "${podman[@]}" import "$work/debian.tar" "$base"
+    rm -rf --one-file-system "$work"/debian*
+fi
+
+echo "Building the image"
+tests/host/copy-tree.sh "$work/tree"
+quietly "${podman[@]}" build --pull=never --isolation chroot --network host --layers \
+    --tag "$image" "$work/tree"
+
+make -s -j"$(nproc)" BUILD="$build" all
+# The address of the endpoint for task roles: Amazon ECS Developer Guide, "Task IAM role".
+PROVISIONERD_BUILD=$build PROVISIONERD_IMAGE=$image PROVISIONERD_PODMAN=${podman[*]} \
+    unshare --net sh -c 'ip link set lo up && ip address add 169.254.170.2/32 dev lo && exec "$@"' sh \
+    .cache/venv/bin/python3 tests/container/check.py "$@"
