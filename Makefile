@@ -16,6 +16,8 @@ SBINDIR ?= $(PREFIX)/sbin
 DOCDIR ?= $(PREFIX)/share/doc/provisionerd
 MANDIR ?= $(PREFIX)/share/man
 CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+DBUSDIR ?= $(PREFIX)/share/dbus-1/system.d
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
 FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
@@ -213,12 +215,15 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerctl $(BUILD)/provisionerd-sim
 		> "$(DESTDIR)$(UNITDIR)/provisionerd.service"
 	chmod 644 "$(DESTDIR)$(UNITDIR)/provisionerd.service"
 	$(INSTALL) -D -m 644 systemd/provisionerd.catalog "$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog"
+	$(INSTALL) -D -m 644 systemd/provisionerd.sysusers "$(DESTDIR)$(SYSUSERSDIR)/provisionerd.conf"
+	$(INSTALL) -D -m 644 dbus/org.provisionerd.conf "$(DESTDIR)$(DBUSDIR)/org.provisionerd.conf"
 	for name in provisionerd provisionerd-sim; do \
 		$(INSTALL) -D -m 644 completions/$$name.bash "$(DESTDIR)$(BASHCOMPDIR)/$$name" && \
 		$(INSTALL) -D -m 644 completions/_$$name "$(DESTDIR)$(ZSHCOMPDIR)/_$$name" && \
 		$(INSTALL) -D -m 644 completions/$$name.fish "$(DESTDIR)$(FISHCOMPDIR)/$$name.fish" || exit; \
 	done
 	$(INSTALL) -D -m 644 man/provisionerd-sim.1 "$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1"
+	$(INSTALL) -D -m 644 man/org.provisionerd.5 "$(DESTDIR)$(MANDIR)/man5/org.provisionerd.5"
 	$(INSTALL) -D -m 644 man/provisionerd.ini.5 "$(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5"
 	$(INSTALL) -D -m 644 man/provisionerd.8 "$(DESTDIR)$(MANDIR)/man8/provisionerd.8"
 	$(INSTALL) -D -m 644 README.md "$(DESTDIR)$(DOCDIR)/README.md"
@@ -233,6 +238,8 @@ uninstall: ## remove what install put there, except the configuration
 		"$(DESTDIR)$(BINDIR)/provisionerd-sim" \
 		"$(DESTDIR)$(UNITDIR)/provisionerd.service" \
 		"$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog" \
+		"$(DESTDIR)$(SYSUSERSDIR)/provisionerd.conf" \
+		"$(DESTDIR)$(DBUSDIR)/org.provisionerd.conf" "$(DESTDIR)$(MANDIR)/man5/org.provisionerd.5" \
 		"$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1" "$(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5" \
 		"$(DESTDIR)$(MANDIR)/man8/provisionerd.8"
 	for name in provisionerd provisionerd-sim; do \
