@@ -10,7 +10,9 @@
 
 /* In the order in which --help lists them. */
 static const struct verb *const VERBS[] = {
-    &VERB_HISTORY, &VERB_INIT, &VERB_MIGRATE, &VERB_TEST_PATTERN, &VERB_IAM_POLICY, &VERB_DOCTOR,
+    &VERB_STATUS,  &VERB_EXPLAIN,      &VERB_WAKE,       &VERB_SLEEP,
+    &VERB_HOLD,    &VERB_RELEASE,      &VERB_HISTORY,    &VERB_INIT,
+    &VERB_MIGRATE, &VERB_TEST_PATTERN, &VERB_IAM_POLICY, &VERB_DOCTOR,
 };
 
 static void usage(FILE *out)
