@@ -350,11 +350,12 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
     char **nodes = calloc(n + 1, sizeof(*nodes)); /* NOLINT(bugprone-sizeof-expression) pointers */
     int r = nodes ? 0 : -ENOMEM;
     (void)bus;
+    (void)prefix; /* of whichever object is asked for its children */
     (void)error;
 
     for (size_t i = 0; r >= 0 && i < n; i++)
-        r = sd_bus_path_encode(prefix, environment_config(scheduler_at(scheduler, i))->name,
-                               &nodes[i]);
+        r = sd_bus_path_encode(CONTROL_ENVIRONMENT_PATH,
+                               environment_config(scheduler_at(scheduler, i))->name, &nodes[i]);
     if (r >= 0) {
         *ret_nodes = nodes;
         return 0;
