@@ -42,7 +42,9 @@ TEST_PACKAGES := cmocka
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wformat=2 -Wundef
-HARDENING := $(if $(SANITIZE)$(COVERAGE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+# Flags of a distribution's may ask for more of _FORTIFY_SOURCE.
+HARDENING := $(if $(SANITIZE)$(COVERAGE)$(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,-D_FORTIFY_SOURCE=2) \
+	-fstack-protector-strong -fPIE
 OPTIMISE := $(if $(SANITIZE)$(COVERAGE),-O1,-O2)
 
 CFLAGS ?= -g

@@ -211,7 +211,6 @@ FUNCTIONS = {
     "keys": sorted,
     "length": len,
     "merge": lambda *objects: {key: value for one in objects for key, value in one.items()},
-    "nonsensitive": lambda value: value,
     "regex": regex,
     "split": lambda separator, text: text.split(separator),
     "startswith": str.startswith,

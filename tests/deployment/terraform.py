@@ -13,7 +13,7 @@ DATA = {
     "aws_region": {"current": {"region": "eu-west-1"}},
     "aws_caller_identity": {"current": {"account_id": "123456789012"}},
     "aws_subnet": {"this": {"vpc_id": "vpc-0a1b2c3d"}},
-    "aws_ssm_parameter": {"image": {"value": "ami-0a1b2c3d"}},
+    "aws_ssm_parameter": {"image": {"insecure_value": "ami-0a1b2c3d"}},
 }
 
 

@@ -268,10 +268,23 @@ class Both(unittest.TestCase):
         self.assertEqual(('"gp3"', True), (disk["volume_type"], disk["encrypted"]))
         self.assertNotIn("key_name", instance)
         group = module.resources["aws_security_group.this"]
-        self.assertNotIn("ingress", group)
+        self.assertEqual([], group["ingress"])
         rule, = group["egress"]
         self.assertEqual(('"tcp"', 443, 443), (rule["protocol"], rule["from_port"], rule["to_port"]))
         self.assertFalse([name for name in module.resources if "key_pair" in name or "rule" in name])
+
+    def test_ec2_takes_the_descriptions(self):
+        """EC2 API Reference, CreateSecurityGroup and IpRange: no apostrophes, for one."""
+        group = by_cloudformation().resources["SecurityGroup"]["Properties"]
+        texts = [group["GroupDescription"], group["SecurityGroupEgress"][0]["Description"]]
+        group = terraform.Module(MODULE).resources["aws_security_group.this"]
+        texts += [text.strip('"') for text in (group["description"], group["egress"][0]["description"])]
+        for text in texts:
+            self.assertRegex(text, r"^[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}$")
+
+    def test_the_template_can_be_applied_from_a_file(self):
+        """A larger one has to be put into a bucket first: CloudFormation quotas."""
+        self.assertLess(TEMPLATE.stat().st_size, 51200)
 
     def test_the_readme_has_every_parameter(self):
         readme = (FOLDER / "README.md").read_text(encoding="utf-8")

@@ -7,37 +7,12 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
 out=${1:-build/packages}
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/provisionerd-packages-XXXXXX")
-trap 'rm -rf --one-file-system "$work"' EXIT
-passed=0
-failed=0
+# shellcheck source=tests/host/checks.sh
+. tests/host/checks.sh
 
-# check NAME COMMAND...: tells what the command said, if it fails.
-check() {
-    local name=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        passed=$((passed + 1))
-        printf 'ok      %s\n' "$name"
-    else
-        failed=$((failed + 1))
-        printf 'FAILED  %s\n' "$name"
-        sed 's/^/    /' "$work/said"
-    fi
-}
-
-hashes() {
-    (cd "$1" && sha256sum -- *.deb)
-}
-
-have_same_hashes() {
-    diff <(hashes "$work/first") <(hashes "$work/second")
-}
-
-# The program tells its version from the Makefile, the package from the changelog.
 versions_agree() {
     local program package
-    program=$(sed -n 's/^VERSION := //p' Makefile)
+    program=$(program_version)
     package=$(dpkg-parsechangelog --show-field Version)
     echo "the Makefile says $program, debian/changelog says $package"
     [ "$program" = "$package" ]
@@ -88,16 +63,11 @@ lintian_finds_nothing() {
         --info "$work"/first/*.changes
 }
 
-# One copy, and a copy of it: the tree may change meanwhile.
-tests/host/copy-tree.sh "$work/here/provisionerd" || exit
-mkdir -p "$work/another-place/of-a-longer-name"
-cp -a "$work/here/provisionerd" "$work/another-place/of-a-longer-name/"
-
-check "the packages build" tests/host/build-packages.sh "$work/here/provisionerd" "$work/first"
+two_copies
+check "the packages build" tests/host/build-packages.sh "$here" "$work/first"
 if [ "$failed" -eq 0 ]; then
-    check "a second build, elsewhere" tests/host/build-packages.sh \
-        "$work/another-place/of-a-longer-name/provisionerd" "$work/second"
-    check "both have the same hashes" have_same_hashes
+    check "a second build, elsewhere" tests/host/build-packages.sh "$elsewhere" "$work/second"
+    check "both have the same hashes" same_files deb
     check "lintian has no error and no warning" lintian_finds_nothing
     check "program and package are of the same version" versions_agree
     check "files are root's, with plain modes" modes_are_plain
@@ -115,5 +85,4 @@ if [ "$failed" -eq 0 ]; then
     done
     echo
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -38,7 +38,7 @@ static void write_services(const struct world_environment *environment, FILE *ou
 
     for (size_t i = 0; i < environment->n_services; i++) {
         const struct world_service *service = &environment->services[i];
-        if (!service->is_named)
+        if (!service->is_in_ini)
             continue;
         fprintf(out, "%s%s", separator, service->name);
         if (service->configured_count >= 0)
@@ -118,6 +118,20 @@ static bool is_same(const struct world_rules *a, const struct world_rules *b)
            a->wake_on_remove == b->wake_on_remove;
 }
 
+/* One that is no longer configured goes on with the services that it had. */
+static bool adopt_services(struct world_environment *environment)
+{
+    bool is_changed = false;
+
+    for (size_t i = 0; i < environment->n_services && environment->is_in_ini; i++) {
+        struct world_service *service = &environment->services[i];
+
+        is_changed = is_changed || service->is_named != service->is_in_ini;
+        service->is_named = service->is_in_ini;
+    }
+    return is_changed;
+}
+
 /* The daemon has read the file: its rules are in force. */
 static void adopt_ini(struct simulation *simulation)
 {
@@ -125,7 +139,7 @@ static void adopt_ini(struct simulation *simulation)
 
     for (size_t i = 0; i < simulation->n_environments; i++) {
         struct world_environment *environment = &simulation->environments[i];
-        if (environment->is_configured != environment->is_in_ini ||
+        if (adopt_services(environment) || environment->is_configured != environment->is_in_ini ||
             !is_same(&environment->rules, &environment->ini_rules))
             environment->configured_since = now;
         environment->is_configured = environment->is_in_ini;

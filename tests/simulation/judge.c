@@ -83,6 +83,8 @@ static int add_environment(struct judge *judge, struct world_environment *world)
         return -ENOMEM;
     for (size_t i = 0; i < world->n_services; i++) {
         environment->services[i].scaled = WALL_NEVER;
+        environment->services[i].was_named = world->services[i].is_named;
+        environment->services[i].left = environment->services[i].returned = WALL_NEVER;
         environment->services[i].written = WALL_NEVER;
         environment->services[i].answered = WALL_NEVER;
         environment->services[i].doubted = WALL_NEVER;
@@ -194,7 +196,9 @@ void judge_before_call(struct judge *judge, const struct world_call *call)
     judge->count_before = simulation_truth(judge->simulation, environment->world, service, &truth)
                               ? truth.desired
                               : 0;
-    if (!service->is_named)
+    bool is_on_its_way = wall_since(call->now, judge_service_of(environment, service)->left) <
+                         JUDGE_HELD_UP_MS; /* from before it was taken out */
+    if (!service->is_named && !is_on_its_way)
         judge_report(judge, "S4", environment,
                      "UpdateService of %s, which is not one of its "
                      "services",
@@ -324,6 +328,24 @@ bool judge_is_wholly_down(const struct judge_environment *environment)
     return true;
 }
 
+/* Services that were taken out of an environment, or given back. */
+static void take_services(struct judge *judge, struct judge_environment *environment,
+                          struct wall now)
+{
+    for (size_t i = 0; i < environment->world->n_services; i++) {
+        const struct world_service *service = &environment->world->services[i];
+        struct judge_service *its = &environment->services[i];
+
+        if (its->was_named && !service->is_named)
+            its->left = now;
+        if (!its->was_named && service->is_named) {
+            its->returned = now;
+            judge_demand_return(judge, environment, service, now);
+        }
+        its->was_named = service->is_named;
+    }
+}
+
 /* An environment that the daemon has just let go, or taken on. */
 static void take_configuration(struct judge *judge, struct wall now)
 {
@@ -339,6 +361,7 @@ static void take_configuration(struct judge *judge, struct wall now)
         if (is_let_go && environment->world->rules.wake_on_remove)
             judge_demand_release(judge, environment, now);
         environment->was_configured = environment->world->is_configured;
+        take_services(judge, environment, now);
     }
 }
 
@@ -368,6 +391,7 @@ void judge_daemon(struct judge *judge, enum world_daemon_event event)
         for (size_t i = 0; i < judge->n_environments; i++) {
             judge->environments[i].was_configured = judge->environments[i].world->is_configured;
             judge->environments[i].n_told = 0;
+            take_services(judge, &judge->environments[i], now);
             judge->environments[i].adopted = WALL_NEVER;
             judge->environments[i].fell_asleep_whole =
                 judge_is_wholly_down(&judge->environments[i]);

@@ -32,7 +32,8 @@
  *     without activity. What writes the log ran, as far as descriptions said; no named service was
  *     missing; with silence = unknown the query scanned at least one record.
  * S4  Only named services of configured environments; to 0, or to what S5 allows. One that is no
- *     longer configured is only woken. None that every description of the last JUDGE_GAP_MS, and the
+ *     longer configured is only woken; one that was taken out of `services` is not touched, but for what
+ *     was on its way. None that every description of the last JUDGE_GAP_MS, and the
  *     one before them, showed as DAEMON or not ACTIVE.
  * S5  A wake gives a service its configured count, or the one from before the sleep: the true one at
  *     the act; or, as no read is fresher, the one that the last description had shown, or that the
@@ -48,6 +49,8 @@
  *     poll_interval_awake take more. Of what is awaited from a look alone, trouble with operations other
  *     than FilterLogEvents and UpdateService is no excuse: a wake needs no others.
  *     Not judged if the activity leaves the window before that: then it is none any more.
+ *     What is at 0 and was taken out of `services` is owed its count: it is given that when it is back
+ *     and the rest is up, at once; else when the rest wakes.
  * L2  Without activity, every service is at 0 by window + lateness + check_interval + query time; and
  *     it stays so: a wake has a reason, which is activity that came to light since the sleep, or that a
  *     longer window holds again, somebody's scaling of one of the services, or removal. A daemon that
@@ -129,10 +132,13 @@ struct judge_service {
     struct wall scaled;  /* when somebody else last set it; WALL_NEVER */
     struct wall written; /* when the daemon last did */
     int64_t written_count;
-    bool is_owed;                     /* put to 0 by the daemon, and not above 0 since */
-    bool is_theirs;                   /* scaled up by somebody while all the others slept */
-    struct wall answered;             /* when the daemon last did, and was told so; WALL_NEVER */
-    struct wall doubted;              /* an UpdateService whose answer was lost; WALL_NEVER */
+    bool is_owed;         /* put to 0 by the daemon, and not above 0 since */
+    bool is_theirs;       /* scaled up by somebody while all the others slept */
+    struct wall answered; /* when the daemon last did, and was told so; WALL_NEVER */
+    struct wall doubted;  /* an UpdateService whose answer was lost; WALL_NEVER */
+    bool was_named;
+    struct wall left;                 /* taken out of `services`; WALL_NEVER */
+    struct wall returned;             /* and given back */
     bool is_unrecorded;               /* woken by a daemon that died before the disk took it */
     int64_t counts[JUDGE_COUNTS_MAX]; /* what a wake may give */
     size_t n_counts;
@@ -146,7 +152,7 @@ struct judge_activity {
     const struct judge_group *group; /* where it was written; NULL: not asked for */
 };
 
-/* Something must have woken the environment by then. */
+/* Something must have woken the environment by then, or the one service that was out when it woke. */
 struct judge_demand {
     bool is_made;
     struct wall since;     /* when it could first be known */
@@ -155,6 +161,7 @@ struct judge_demand {
     int64_t allowed_ms;    /* from since to due */
     bool is_removal;
     bool is_adoption;
+    const struct world_service *returned; /* this one is to be given its count; NULL: any */
     bool needs_a_look_alone;
     const char *what;
 };
@@ -298,6 +305,8 @@ void judge_demand_wake(struct judge *judge, struct judge_environment *environmen
                        struct judge_activity activity);
 void judge_demand_adoption(struct judge *judge, struct judge_environment *environment,
                            struct wall scaled);
+void judge_demand_return(struct judge *judge, struct judge_environment *environment,
+                         const struct world_service *service, struct wall now);
 void judge_demand_release(struct judge *judge, struct judge_environment *environment,
                           struct wall now);
 /* The answer to an UpdateService of it; and a description that was asked for. */

@@ -47,8 +47,11 @@ void judge_take_counts(struct judge *judge, struct judge_environment *environmen
     for (size_t i = 0; i < world->n_services; i++) {
         struct judge_service *service = &environment->services[i];
         struct sim_service_truth truth;
-        bool is_there = world->services[i].is_named &&
-                        simulation_truth(judge->simulation, world, &world->services[i], &truth);
+        bool is_named = world->services[i].is_named;
+
+        if (!is_named && !service->is_owed)
+            continue;
+        bool is_there = simulation_truth(judge->simulation, world, &world->services[i], &truth);
 
         if (!is_there) {
             service->is_owed = false; /* a service that is not there is owed nothing */
@@ -62,6 +65,10 @@ void judge_take_counts(struct judge *judge, struct judge_environment *environmen
         }
         if (held_at(service, 0)->count == truth.desired)
             continue;
+        if (!is_named) {
+            hold(service, truth.desired, truth.changed);
+            continue;
+        }
         bool was_put_to_sleep = service->is_owed;
         bool was_down = judge_is_wholly_down(environment);
         hold(service, truth.desired, truth.changed);
@@ -82,7 +89,7 @@ const struct world_service *judge_find_owed(const struct judge_environment *envi
     for (size_t i = 0; i < environment->world->n_services; i++) {
         const struct world_service *service = &environment->world->services[i];
 
-        if (environment->services[i].is_owed && service->configured_count != 0)
+        if (environment->services[i].is_owed && service->is_named && service->configured_count != 0)
             return service;
     }
     return NULL;
@@ -226,12 +233,13 @@ static bool is_found_stale(const struct judge *judge, const struct judge_environ
 }
 
 static bool has_reason(const struct judge *judge, const struct judge_environment *environment,
-                       struct wall now)
+                       const struct judge_service *service, struct wall now)
 {
     const struct world_environment *world = environment->world;
+    bool is_back = service->returned.ms >= environment->slept.ms;
 
-    return !world->is_configured || !environment->fell_asleep_whole ||
-           environment->released.ms >= environment->slept.ms ||
+    return (is_back && !judge_is_wholly_down(environment)) || !world->is_configured ||
+           !environment->fell_asleep_whole || environment->released.ms >= environment->slept.ms ||
            is_found_stale(judge, environment) ||
            environment->last_visible.ms >= environment->slept.ms - JUDGE_GAP_MS ||
            environment->last_activity.ms >= now.ms - world->rules.window_ms - JUDGE_GAP_MS ||
@@ -275,6 +283,6 @@ void judge_wake(struct judge *judge, struct judge_environment *environment,
     judge_count(judge, environment, service, desired, now);
     judge_take_events(judge, now);
     if (before == 0 && its->is_owed && environment->is_asleep &&
-        !has_reason(judge, environment, now))
+        !has_reason(judge, environment, its, now))
         judge_report(judge, "L2", environment, "service %s is woken for no reason", service->name);
 }

@@ -146,6 +146,40 @@ void judge_demand_adoption(struct judge *judge, struct judge_environment *enviro
                                                .what = "somebody's scaling up"});
 }
 
+/* To the next daemon it sleeps, or what is up is somebody's: nothing is given back to what sleeps. */
+static bool is_awake(const struct judge_environment *environment)
+{
+    bool is_up = false;
+
+    for (size_t i = 0; i < environment->world->n_services; i++) {
+        const struct judge_service *service = &environment->services[i];
+
+        if (!environment->world->services[i].is_named)
+            continue;
+        if (service->is_theirs || service->is_unrecorded)
+            return false;
+        is_up = is_up || judge_count_of(service) > 0;
+    }
+    return is_up && !environment->is_asleep;
+}
+
+void judge_demand_return(struct judge *judge, struct judge_environment *environment,
+                         const struct world_service *service, struct wall now)
+{
+    int64_t allowed_ms = JUDGE_STALE_MS + updates_ms(judge) + 2 * JUDGE_CALL_MS;
+
+    if (!judge_service_of(environment, service)->is_owed || service->configured_count == 0 ||
+        !is_awake(environment))
+        return;
+    demand(environment, &(struct judge_demand){.is_made = true,
+                                               .since = now,
+                                               .due = wall_add(now, allowed_ms),
+                                               .timestamp = SIM_FOREVER,
+                                               .allowed_ms = allowed_ms,
+                                               .returned = service,
+                                               .what = "its return into the configuration"});
+}
+
 void judge_demand_release(struct judge *judge, struct judge_environment *environment,
                           struct wall now)
 {
@@ -172,6 +206,11 @@ static void check_demand(struct judge *judge, struct judge_environment *environm
 
     if (!made->is_made)
         return;
+    if (made->returned && (!judge_service_of(environment, made->returned)->is_owed ||
+                           !made->returned->is_named || !is_awake(environment))) {
+        made->is_made = false;
+        return;
+    }
     /* Nothing is left to wake; or what was removed is back; or a scaling up is to be let be, or has left
      * the window, and it has fallen asleep since; or it did wake, as far as AWS let it, and has fallen asleep anew. */
     if (!owed || (made->is_removal && environment->world->is_configured) ||

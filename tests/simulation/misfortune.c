@@ -124,7 +124,7 @@ static int64_t damage_state(struct simulation *simulation, struct plan_item *ite
             for (size_t j = 0; j < environment->n_services; j++) {
                 struct world_service *service = &environment->services[j];
                 struct sim_service_truth truth;
-                if (service->is_named && service->usual_count > 0 &&
+                if (service->is_member && service->usual_count > 0 &&
                     simulation_truth(simulation, environment, service, &truth) &&
                     truth.status == SIM_ACTIVE && truth.desired == 0)
                     people_scale(simulation, environment, service, service->usual_count);

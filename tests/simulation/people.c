@@ -239,6 +239,25 @@ static void change_rules(struct simulation *simulation, struct plan_item *item)
     environment->ini_rules.adopt = !environment->ini_rules.adopt;
 }
 
+/* Which of the two clusters its section names, if there is one. */
+static void write_section(struct world_environment *environment)
+{
+    environment->is_in_ini = !environment->is_taken_out && !environment->is_elsewhere;
+    if (environment->other)
+        environment->other->is_in_ini = !environment->is_taken_out && environment->is_elsewhere;
+}
+
+/* `services` must not be empty. */
+static bool may_be_taken_out(const struct world_environment *environment,
+                             const struct world_service *service)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < environment->n_services; i++)
+        n += environment->services[i].is_in_ini;
+    return service->is_in_ini && n > 1;
+}
+
 static void reload(struct simulation *simulation)
 {
     (void)ini_write(simulation);
@@ -249,6 +268,7 @@ static void reload(struct simulation *simulation)
 static int64_t edit_ini(struct simulation *simulation, struct plan_item *item)
 {
     struct world_environment *environment = &simulation->environments[item->environment];
+    struct world_service *service = &environment->services[item->service];
 
     switch (item->misfortune) {
     case MISFORTUNE_RULES_CHANGED:
@@ -258,7 +278,17 @@ static int64_t edit_ini(struct simulation *simulation, struct plan_item *item)
         simulation->ini_is_broken = !item->has_begun;
         break;
     case MISFORTUNE_ENVIRONMENT_REMOVED:
-        environment->is_in_ini = item->has_begun;
+        environment->is_taken_out = !item->has_begun;
+        write_section(environment);
+        break;
+    case MISFORTUNE_CLUSTER_CHANGED:
+        environment->is_elsewhere = !item->has_begun;
+        write_section(environment);
+        break;
+    case MISFORTUNE_SERVICE_TAKEN_OUT:
+        if (!item->has_begun && !may_be_taken_out(environment, service))
+            return INT64_MAX;
+        service->is_in_ini = item->has_begun;
         break;
     default:
         break;
@@ -286,8 +316,10 @@ static int64_t scale(struct simulation *simulation, struct plan_item *item)
     struct world_service *service = &environment->services[item->service];
     struct sim_service_truth truth;
 
-    if (service->is_always_on || !simulation_truth(simulation, environment, service, &truth) ||
-        truth.status != SIM_ACTIVE)
+    /* Nor what the daemon has been told to let alone: what it still owes is judged when it is back. */
+    bool is_left_out = service->is_member && !(service->is_named && service->is_in_ini);
+    if (service->is_always_on || is_left_out ||
+        !simulation_truth(simulation, environment, service, &truth) || truth.status != SIM_ACTIVE)
         return INT64_MAX;
     int64_t count = truth.desired;
     if (item->has_begun) {

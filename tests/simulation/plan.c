@@ -88,7 +88,7 @@ static int draw_services(struct chance *chance, struct world_environment *enviro
                                           : "stranger");
         if (!service->name)
             return -ENOMEM;
-        service->is_named = is_named;
+        service->is_named = service->is_in_ini = service->is_member = is_named;
         service->is_always_on = is_gateway;
         service->usual_count =
             chance_one_in(chance, 10) && is_named && i > 0 ? 0 : (int)chance_scale(chance, 1, 40);
@@ -134,7 +134,8 @@ static int draw_environments(struct chance *chance, struct plan *plan)
 {
     size_t n = (size_t)chance_scale(chance, 1, ENVIRONMENTS_MAX);
 
-    plan->environments = calloc(n, sizeof(*plan->environments));
+    /* With room for the same again. */
+    plan->environments = calloc(2 * n, sizeof(*plan->environments));
     if (!plan->environments)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -152,6 +153,55 @@ static int draw_environments(struct chance *chance, struct plan *plan)
         environment->counts_lost_at = WALL_NEVER;
     }
     return 0;
+}
+
+static int copy_services(const struct world_environment *from, struct world_environment *to)
+{
+    to->services = calloc(SERVICES_MAX, sizeof(*to->services));
+    if (!to->services)
+        return -ENOMEM;
+    for (; to->n_services < from->n_services; to->n_services++) {
+        struct world_service *service = &to->services[to->n_services];
+
+        *service = from->services[to->n_services];
+        service->name = text("%s", service->name);
+        if (!service->name)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int copy_log(const struct world_environment *from, struct world_environment *to)
+{
+    to->log_groups = calloc(LOG_GROUPS_MAX + 1, sizeof(char *));
+    if (!to->log_groups)
+        return -ENOMEM;
+    for (; to->n_log_groups < from->n_log_groups; to->n_log_groups++) {
+        to->log_groups[to->n_log_groups] = text("%s", from->log_groups[to->n_log_groups]);
+        if (!to->log_groups[to->n_log_groups])
+            return -ENOMEM;
+    }
+    to->pattern = text("%s", from->pattern);
+    to->exclude = from->exclude ? text("%s", from->exclude) : NULL;
+    to->pattern_as_regex = from->pattern_as_regex;
+    return to->pattern && (!from->exclude || to->exclude) ? 0 : -ENOMEM;
+}
+
+/* The same services and log in another cluster, where `cluster` may lead. */
+static int add_other(struct plan *plan, struct world_environment *environment)
+{
+    struct world_environment *other = &plan->environments[plan->n_environments++];
+
+    plan->n_others++;
+    environment->other = other;
+    other->name = text("%s", environment->name);
+    other->cluster = text("%s-%s", environment->cluster, environment->name);
+    other->rules = other->ini_rules = environment->rules;
+    other->counts_lost_at = WALL_NEVER;
+    return !other->name || !other->cluster || copy_services(environment, other) < 0 ||
+                   copy_log(environment, other) < 0
+               ? -ENOMEM
+               : 0;
 }
 
 /* --- items -------------------------------------------------------------------------------------- */
@@ -318,7 +368,7 @@ static int add_misfortune(struct plan *plan, struct chance *chance, enum misfort
     item->probability_percent =
         (uint64_t)chance_between(chance, (int64_t)row->percent_least, (int64_t)row->percent_most);
     item->operation = draw_operation(chance, plan, row, misfortune);
-    item->environment = chance_below(chance, plan->n_environments);
+    item->environment = chance_below(chance, plan->n_environments - plan->n_others);
     item->service = chance_below(chance, plan->environments[item->environment].n_services);
     return 0;
 }
@@ -352,6 +402,9 @@ static int draw_rare(struct plan *plan, struct chance *chance, int64_t days)
     static const enum misfortune rare[] = {
         MISFORTUNE_RESTARTED_WITHOUT_DESCRIBE,
         MISFORTUNE_SLOW_SEARCHES,
+        MISFORTUNE_SERVICE_TAKEN_OUT,
+        MISFORTUNE_SERVICE_TAKEN_OUT,
+        MISFORTUNE_CLUSTER_CHANGED,
     };
     int64_t n = chance_one_in(chance, 2) ? chance_between(chance, 1, days + 1) : 0;
 
@@ -360,6 +413,10 @@ static int draw_rare(struct plan *plan, struct chance *chance, int64_t days)
         int64_t at_ms = chance_between(chance, 0, plan->calm_from_ms - 1);
 
         if (add_misfortune(plan, chance, misfortune, at_ms, plan->calm_from_ms) < 0)
+            return -ENOMEM;
+        struct world_environment *its =
+            &plan->environments[plan->items[plan->n_items - 1].environment];
+        if (misfortune == MISFORTUNE_CLUSTER_CHANGED && !its->other && add_other(plan, its) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -484,9 +541,9 @@ const char *plan_environment_text(const struct world_environment *environment,
         poll[DURATION_TEXT_MAX], awake[DURATION_TEXT_MAX];
 
     snprintf(text, PLAN_TEXT_MAX,
-             "%s: %s, \"%s\", window %s, lateness %s, check %s, poll %s, awake %s%s%s%s%s",
-             environment->name, environment->log_groups[0], environment->pattern,
-             duration_format(rules->window_ms, window),
+             "%s in %s: %s, \"%s\", window %s, lateness %s, check %s, poll %s, awake %s%s%s%s%s",
+             environment->name, environment->cluster, environment->log_groups[0],
+             environment->pattern, duration_format(rules->window_ms, window),
              duration_format(rules->lateness_ms, lateness),
              duration_format(rules->check_interval_ms, check),
              duration_format(rules->poll_interval_ms, poll),

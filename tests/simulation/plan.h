@@ -70,6 +70,7 @@ struct plan {
     int64_t ingestion_ms; /* late so much, at most, as a rule */
     struct world_environment *environments;
     size_t n_environments;
+    size_t n_others;         /* the last ones of them: the same again, in another cluster */
     struct plan_item *items; /* by at_ms */
     size_t n_items;
 };

@@ -698,7 +698,7 @@ int simulation_run(struct plan *plan, FILE *out, struct simulation_result *ret)
         ret->n_sleeps = simulation.n_sleeps;
         ret->n_wakes = simulation.n_wakes;
         ret->environment_ms =
-            simulation_offset_ms(&simulation) * (int64_t)simulation.n_environments;
+            simulation_offset_ms(&simulation) * (int64_t)(plan->n_environments - plan->n_others);
         ret->violated_at_ms = simulation_offset_ms(&simulation);
         snprintf(ret->invariant, sizeof(ret->invariant), "%s", simulation.invariant);
         snprintf(ret->violation, sizeof(ret->violation), "%s",

@@ -42,7 +42,9 @@ struct trace;
 struct world_service {
     char *name;
     int configured_count; /* "web = 2": woken to this; -1: to the count from before */
-    bool is_named;        /* false: exists in the cluster, and the daemon must never touch it */
+    bool is_named;  /* one of `services`, in the running daemon. Otherwise it must never touch it */
+    bool is_in_ini; /* likewise, as the INI stands */
+    bool is_member; /* likewise, unless people take it out for a while */
     bool is_always_on;
     int usual_count; /* what it runs with in this world, as long as nobody scales it */
 };
@@ -80,6 +82,10 @@ struct world_environment {
     /* As the INI file stands, which the daemon has perhaps not read yet. */
     bool is_in_ini;
     struct world_rules ini_rules;
+    /* Of the same name, in another cluster: of the two, one is in the INI at most. NULL: none. */
+    struct world_environment *other;
+    bool is_taken_out; /* neither is */
+    bool is_elsewhere; /* the other is */
 
     /* Its counts are the people's affair from here on, until the daemon has seen it awake again:
      * the state was lost (corrupt file, lost disk). WALL_NEVER: not so. */

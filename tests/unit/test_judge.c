@@ -839,6 +839,123 @@ static void test_s5_not_what_nobody_could_have_shown(void **state)
     expect_no_violation();
 }
 
+/* --- a service that is taken out of the configuration, and given back -------------------------------- */
+
+static void reload_with_api(bool is_named)
+{
+    services[API].is_named = is_named;
+    environment.configured_since = now;
+    judge_daemon(simulation.judge, WORLD_DAEMON_RELOADED);
+}
+
+static void test_s4_a_service_that_was_taken_out(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    reload_with_api(false);
+    pass(2 * MINUTE);
+    activity(0, 0);
+    wakes(2, 3);
+    expect_violation("S4", "api, which is not one of its services");
+}
+
+static void test_s4_not_what_was_on_its_way_when_it_was_taken_out(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    activity(0, 0);
+    reload_with_api(false);
+    wakes(2, 3);
+    expect_no_violation();
+}
+
+static void test_l1_a_service_that_was_taken_out_is_not_woken(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    reload_with_api(false);
+    pass(HOUR);
+    activity(0, 0);
+    pass(15 * SECOND);
+    updates("worker", 3);
+    pass(HOUR);
+    expect_no_violation();
+}
+
+/* The rest was woken meanwhile. */
+static void gives_back_while_awake(void)
+{
+    sleeps();
+    pass(HOUR);
+    reload_with_api(false);
+    activity(0, 0);
+    updates("worker", 3);
+    pass(10 * MINUTE);
+    reload_with_api(true);
+}
+
+static void test_l3_what_was_given_back_has_its_count_again(void **state)
+{
+    (void)state;
+    gives_back_while_awake();
+    pass(2 * MINUTE);
+    updates("api", 2);
+    pass(30 * MINUTE);
+    expect_no_violation();
+}
+
+static void test_l3_what_was_given_back_is_left_at_zero(void **state)
+{
+    (void)state;
+    gives_back_while_awake();
+    pass(16 * MINUTE);
+    expect_no_violation();
+    pass(2 * MINUTE);
+    expect_violation("L3", "api is still at 0; its return into the configuration");
+}
+
+static void test_s5_what_was_given_back_has_another_count(void **state)
+{
+    (void)state;
+    gives_back_while_awake();
+    pass(2 * MINUTE);
+    updates("api", 3);
+    expect_violation("S5", "had 2 before");
+}
+
+static void test_l1_what_was_given_back_while_the_rest_sleeps_is_woken_with_it(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    reload_with_api(false);
+    pass(HOUR);
+    reload_with_api(true);
+    pass(HOUR);
+    expect_no_violation(); /* nothing is given to what sleeps */
+    activity(0, 0);
+    pass(15 * SECOND);
+    updates("worker", 3);
+    pass(5 * MINUTE);
+    expect_violation("L1", "api is still at 0; activity");
+}
+
+static void test_l2_what_was_given_back_is_no_reason_to_wake(void **state)
+{
+    (void)state;
+    sleeps();
+    pass(HOUR);
+    reload_with_api(false);
+    pass(HOUR);
+    reload_with_api(true);
+    pass(MINUTE);
+    updates("api", 2);
+    expect_violation("L2", "api is woken for no reason");
+}
+
 /* --- S6 --------------------------------------------------------------------------------------------- */
 
 static void test_s6_a_secret_in_a_log_record(void **state)
@@ -1592,6 +1709,14 @@ int main(void)
         STORY(test_s5_what_was_given_is_given_again_for_want_of_descriptions),
         STORY(test_s5_not_when_a_description_has_not_shown_what_was_given),
         STORY(test_s5_not_what_nobody_could_have_shown),
+        STORY(test_s4_a_service_that_was_taken_out),
+        STORY(test_s4_not_what_was_on_its_way_when_it_was_taken_out),
+        STORY(test_l1_a_service_that_was_taken_out_is_not_woken),
+        STORY(test_l3_what_was_given_back_has_its_count_again),
+        STORY(test_l3_what_was_given_back_is_left_at_zero),
+        STORY(test_s5_what_was_given_back_has_another_count),
+        STORY(test_l1_what_was_given_back_while_the_rest_sleeps_is_woken_with_it),
+        STORY(test_l2_what_was_given_back_is_no_reason_to_wake),
         STORY(test_s6_a_secret_in_a_log_record),
         STORY(test_s6_a_secret_in_a_field),
         STORY(test_s6_a_secret_in_the_state),

@@ -81,16 +81,17 @@ resource "aws_iam_instance_profile" "this" {
   tags = local.tags
 }
 
-# No ingress: nothing gets in. The VPC's resolver, time and metadata services are not subject to
+# Nothing gets in. The VPC's resolver, time and metadata services are not subject to
 # security groups.
 resource "aws_security_group" "this" {
   name        = var.name
   description = "provisionerd - HTTPS out, nothing in"
   vpc_id      = data.aws_subnet.this.vpc_id
+  ingress     = []
   tags        = local.tags
 
   egress {
-    description = "AWS's APIs, and the package"
+    description = "AWS APIs and the package"
     protocol    = "tcp"
     from_port   = 443
     to_port     = 443
@@ -99,7 +100,7 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_instance" "this" {
-  ami                         = nonsensitive(data.aws_ssm_parameter.image.value)
+  ami                         = data.aws_ssm_parameter.image.insecure_value
   instance_type               = var.instance_type
   subnet_id                   = var.subnet_id
   associate_public_ip_address = var.public_ip
