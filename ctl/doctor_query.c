@@ -16,6 +16,7 @@ struct query {
     struct session *session;
     struct logs_query_result result; /* without its texts */
     char status[32];
+    bool was_started;
 };
 
 static void query_done(void *userdata, const struct logs_query_result *result)
@@ -24,6 +25,7 @@ static void query_done(void *userdata, const struct logs_query_result *result)
 
     query->result = *result;
     snprintf(query->status, sizeof(query->status), "%s", result->status);
+    query->was_started = *result->query_id;
     query->result.status = query->result.query_id = query->result.row_message = "";
     query->session->is_done = true;
 }
@@ -55,18 +57,27 @@ static int run(struct doctor *doctor, const struct config_environment *environme
     return r;
 }
 
-static void tell_error(struct doctor *doctor, const struct config_environment *environment,
-                       const struct aws_error *error)
+static void tell_started(struct doctor *doctor, const struct config_environment *environment)
 {
-    char resource[DOCTOR_ARN_MAX];
+    findings_add(doctor->findings, environment->name, "permission", FINDING_OK,
+                 "logs:StartQuery on all its log groups is permitted");
+}
 
-    if (error->kind != AWS_ERROR_DENIED) {
-        doctor_tell_error(doctor, environment->name, "query", LOGS_START_QUERY, error);
-        return;
-    }
-    /* Its words name the log group, if there are several. */
-    doctor_log_group_arn(doctor, environment->log_groups[0], resource);
-    doctor_tell_denied(doctor, environment->name, LOGS_START_QUERY, resource, error);
+static void tell_error(struct doctor *doctor, const struct config_environment *environment,
+                       const struct query *query)
+{
+    enum aws_operation operation = query->was_started ? LOGS_GET_QUERY_RESULTS : LOGS_START_QUERY;
+    const struct aws_error *error = &query->result.error;
+    char resource[DOCTOR_ARN_MAX] = "*";
+
+    if (query->was_started)
+        tell_started(doctor, environment);
+    else /* AWS's words name the log group, if there are several */
+        doctor_log_group_arn(doctor, environment->log_groups[0], resource);
+    if (error->kind == AWS_ERROR_DENIED)
+        doctor_tell_denied(doctor, environment->name, operation, resource, error);
+    else
+        doctor_tell_error(doctor, environment->name, "query", operation, error);
 }
 
 static void tell_complete(struct doctor *doctor, const struct config_environment *environment,
@@ -74,8 +85,7 @@ static void tell_complete(struct doctor *doctor, const struct config_environment
 {
     char span[DURATION_TEXT_MAX];
 
-    findings_add(doctor->findings, environment->name, "permission", FINDING_OK,
-                 "logs:StartQuery on all its log groups is permitted");
+    tell_started(doctor, environment);
     findings_add(doctor->findings, environment->name, "query", FINDING_OK,
                  "Logs Insights ran the daemon's query over the last %s: %.0f records, %.1f MB "
                  "scanned",
@@ -100,10 +110,11 @@ int doctor_check_query(struct doctor *doctor, const struct config_environment *e
         tell_complete(doctor, environment, &query.result, ret_bytes_per_hour);
         break;
     case LOGS_QUERY_ERROR:
-        tell_error(doctor, environment, &query.result.error);
+        tell_error(doctor, environment, &query);
         break;
     case LOGS_QUERY_ENDED:
     case LOGS_QUERY_GAVE_UP:
+        tell_started(doctor, environment);
         findings_add(doctor->findings, environment->name, "query", FINDING_UNKNOWN,
                      "the daemon's query did not complete: status %s; it would not put the "
                      "environment to sleep on that",
