@@ -219,11 +219,12 @@ install: $(BUILD)/provisionerd $(BUILD)/provisionerctl $(BUILD)/provisionerd-sim
 	$(INSTALL) -D -m 644 systemd/provisionerd.catalog "$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog"
 	$(INSTALL) -D -m 644 systemd/provisionerd.sysusers "$(DESTDIR)$(SYSUSERSDIR)/provisionerd.conf"
 	$(INSTALL) -D -m 644 dbus/org.provisionerd.conf "$(DESTDIR)$(DBUSDIR)/org.provisionerd.conf"
-	for name in provisionerd provisionerd-sim; do \
+	for name in provisionerd provisionerctl provisionerd-sim; do \
 		$(INSTALL) -D -m 644 completions/$$name.bash "$(DESTDIR)$(BASHCOMPDIR)/$$name" && \
 		$(INSTALL) -D -m 644 completions/_$$name "$(DESTDIR)$(ZSHCOMPDIR)/_$$name" && \
 		$(INSTALL) -D -m 644 completions/$$name.fish "$(DESTDIR)$(FISHCOMPDIR)/$$name.fish" || exit; \
 	done
+	$(INSTALL) -D -m 644 man/provisionerctl.1 "$(DESTDIR)$(MANDIR)/man1/provisionerctl.1"
 	$(INSTALL) -D -m 644 man/provisionerd-sim.1 "$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1"
 	$(INSTALL) -D -m 644 man/org.provisionerd.5 "$(DESTDIR)$(MANDIR)/man5/org.provisionerd.5"
 	$(INSTALL) -D -m 644 man/provisionerd.ini.5 "$(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5"
@@ -242,9 +243,10 @@ uninstall: ## remove what install put there, except the configuration
 		"$(DESTDIR)$(CATALOGDIR)/provisionerd.catalog" \
 		"$(DESTDIR)$(SYSUSERSDIR)/provisionerd.conf" \
 		"$(DESTDIR)$(DBUSDIR)/org.provisionerd.conf" "$(DESTDIR)$(MANDIR)/man5/org.provisionerd.5" \
-		"$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1" "$(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5" \
+		"$(DESTDIR)$(MANDIR)/man1/provisionerctl.1" "$(DESTDIR)$(MANDIR)/man1/provisionerd-sim.1" \
+		"$(DESTDIR)$(MANDIR)/man5/provisionerd.ini.5" \
 		"$(DESTDIR)$(MANDIR)/man8/provisionerd.8"
-	for name in provisionerd provisionerd-sim; do \
+	for name in provisionerd provisionerctl provisionerd-sim; do \
 		rm -f "$(DESTDIR)$(BASHCOMPDIR)/$$name" "$(DESTDIR)$(ZSHCOMPDIR)/_$$name" \
 			"$(DESTDIR)$(FISHCOMPDIR)/$$name.fish" || exit; \
 	done
