@@ -74,11 +74,6 @@ static int64_t clock_ms(clockid_t clock)
     return (int64_t)t.tv_sec * MS_PER_SECOND + t.tv_nsec / 1000000;
 }
 
-static struct wall now(void)
-{
-    return (struct wall){clock_ms(CLOCK_REALTIME)};
-}
-
 /* --- options ------------------------------------------------------------------------------------ */
 
 enum {
@@ -93,7 +88,7 @@ enum {
 
 static int take_until(const struct ctl *ctl, const char *text, struct wall *ret)
 {
-    int r = moment_parse(text, now(), MOMENT_FUTURE, ret);
+    int r = moment_parse(text, moment_now(), MOMENT_FUTURE, ret);
 
     if (r == -ERANGE)
         return ctl_usage_error(ctl, "'%s' is past", text);
@@ -124,7 +119,7 @@ static int take_option(const struct ctl *ctl, int option, struct asked *asked)
     case OPTION_FOR:
         if (duration_parse(optarg, &duration_ms) < 0 || duration_ms == 0)
             return ctl_usage_error(ctl, "'%s' is no duration, such as 2h or 1h30min", optarg);
-        asked->until = wall_add(now(), duration_ms);
+        asked->until = wall_add(moment_now(), duration_ms);
         break;
     case OPTION_UNTIL:
         return take_until(ctl, optarg, &asked->until);
@@ -197,7 +192,7 @@ static void print_changed_services(const struct ctl *ctl, const struct daemon_en
         if (old && old->desired_count == service->desired_count &&
             old->running_count == service->running_count)
             continue;
-        fprintf(ctl->terminal.out, "%s  ", moment_format(now(), clock) + 11);
+        fprintf(ctl->terminal.out, "%s  ", moment_format(moment_now(), clock) + 11);
         (void)terminal_write(&ctl->terminal, COLOUR_BOLD, service->name, 0);
         fprintf(ctl->terminal.out, ": %d of %d tasks running\n", service->running_count,
                 service->desired_count);

@@ -8,22 +8,29 @@
 #include "control.h"
 #include "ctl/ctl.h"
 #include "ctl/daemon.h"
+#include "ctl/earlier.h"
+#include "ctl/journal.h"
 #include "ctl/moment.h"
 #include "json.h"
 
-static const char HELP[] =
-    "  --json          for programs\n"
-    "  --socket PATH   the daemon's socket, in place of the system bus\n"
-    "  --help          print this\n"
-    "\n"
-    "The decision of this moment as a chain of facts: what AWS was asked, when, what it said, "
-    "which "
-    "rule\n"
-    "decides, and what would change it. What was decided earlier: provisionerctl history.\n"
-    "\n"
-    "Examples:\n"
-    "  provisionerctl explain staging\n"
-    "  provisionerctl explain staging --json\n";
+/* So far before the moment of --at its decision is looked for. */
+#define LOOK_BACK_MS (60 * MS_PER_DAY)
+
+static const char HELP[] = "  --at TIME       what was decided then, from the journal: 2h (ago), "
+                           "03:00, \"2026-11-24 03:00\"\n"
+                           "  --json          for programs\n"
+                           "  --socket PATH   the daemon's socket, in place of the system bus\n"
+                           "  --directory DIR with --at: read the journal files in DIR\n"
+                           "  --help          print this\n"
+                           "\n"
+                           "The decision of this moment as a chain of facts: what AWS was asked, "
+                           "when, what it said, which\n"
+                           "rule decides, and what would change it.\n"
+                           "\n"
+                           "Examples:\n"
+                           "  provisionerctl explain staging\n"
+                           "  provisionerctl explain staging --json\n"
+                           "  provisionerctl explain staging --at 03:00\n";
 
 #define QUESTIONS_MAX 8
 
@@ -223,20 +230,15 @@ static int explain(const struct ctl *ctl, const struct daemon *daemon,
     return status;
 }
 
-static int verb_explain(struct ctl *ctl, int argc, char **argv)
+static int explain_now(const struct ctl *ctl, const char *name)
 {
-    static const struct option OPTIONS[] = {
-        CTL_OPTION_CONFIG, CTL_OPTION_JSON, CTL_OPTION_SOCKET, CTL_OPTION_HELP, {0}};
     struct daemon_environment environment = {0};
     struct daemon daemon;
-
-    if (ctl_option(ctl, argc, argv, OPTIONS) != CTL_OPTIONS_END ||
-        !ctl_takes_arguments(ctl, argc, argv, 1, 1))
-        return ctl->status;
     int status = daemon_open(ctl, &daemon);
+
     if (status != EXIT_SUCCESS)
         return status;
-    status = daemon_read(&daemon, argv[optind], &environment);
+    status = daemon_read(&daemon, name, &environment);
     if (status == EXIT_SUCCESS)
         status = explain(ctl, &daemon, &environment);
     daemon_environment_clear(&environment);
@@ -244,10 +246,88 @@ static int verb_explain(struct ctl *ctl, int argc, char **argv)
     return status;
 }
 
+static int show_earlier(const struct ctl *ctl, const struct timeline *timeline, const char *name,
+                        struct wall moment)
+{
+    struct earlier earlier = earlier_find(timeline, name, moment);
+    char when[MOMENT_TEXT_MAX];
+
+    if (!earlier.decision && !earlier.next) {
+        ctl_error("the journal knows nothing of \"%s\" around %s%s", name,
+                  moment_format(moment, when),
+                  journal_is_hidden() ? "; you may not read all of it: be root, or in group "
+                                        "systemd-journal"
+                                      : "");
+        return EXIT_FAILURE;
+    }
+    if (!ctl->json) {
+        earlier_print(&earlier, name, moment, &ctl->terminal);
+        return EXIT_SUCCESS;
+    }
+    struct json_object *object = earlier_json(&earlier, name, moment);
+    if (!object) {
+        ctl_error("out of memory");
+        return EXIT_FAILURE;
+    }
+    return ctl_print_json(object);
+}
+
+static int explain_earlier(const struct ctl *ctl, const char *name, const char *directory,
+                           struct wall moment)
+{
+    const struct journal_source source = {.directory = directory, .unit = JOURNAL_UNIT};
+    struct timeline timeline = {0};
+    const char *what;
+    int status = EXIT_FAILURE;
+    int r = journal_read(&source, wall_add(moment, -LOOK_BACK_MS), &timeline, &what);
+
+    if (r < 0)
+        ctl_error("cannot %s: %s", what, strerror(-r));
+    else
+        status = show_earlier(ctl, &timeline, name, moment);
+    timeline_clear(&timeline);
+    return status;
+}
+
+static int verb_explain(struct ctl *ctl, int argc, char **argv)
+{
+    enum { OPTION_AT = 1, OPTION_DIRECTORY };
+    static const struct option OPTIONS[] = {
+        CTL_OPTION_CONFIG,
+        CTL_OPTION_JSON,
+        CTL_OPTION_SOCKET,
+        CTL_OPTION_HELP,
+        {"at", required_argument, NULL, OPTION_AT},
+        {"directory", required_argument, NULL, OPTION_DIRECTORY},
+        {0}};
+    const char *directory = NULL;
+    struct wall moment = WALL_NEVER;
+    int option;
+
+    while ((option = ctl_option(ctl, argc, argv, OPTIONS)) != CTL_OPTIONS_END) {
+        switch (option) {
+        case OPTION_AT:
+            if (moment_parse(optarg, moment_now(), MOMENT_PAST, &moment) < 0)
+                return ctl_usage_error(ctl, "--at %s: not a moment in the past, " MOMENT_FORMS,
+                                       optarg);
+            break;
+        case OPTION_DIRECTORY:
+            directory = optarg;
+            break;
+        default:
+            return ctl->status;
+        }
+    }
+    if (!ctl_takes_arguments(ctl, argc, argv, 1, 1))
+        return ctl->status;
+    return wall_is_set(moment) ? explain_earlier(ctl, argv[optind], directory, moment)
+                               : explain_now(ctl, argv[optind]);
+}
+
 const struct verb VERB_EXPLAIN = {
     .name = "explain",
-    .synopsis = "ENV [--json]",
-    .summary = "Why an environment is awake or asleep, fact by fact",
+    .synopsis = "ENV [--at TIME] [--json]",
+    .summary = "Why an environment is, or was, awake or asleep, fact by fact",
     .help = HELP,
     .run = verb_explain,
 };

@@ -9,13 +9,12 @@
 #include "ctl/moment.h"
 
 #define SINCE "7d"
-#define UNIT "provisionerd.service"
 
 static const char HELP[] =
     "  --since TIME       from when on (7d ago): 2h, 14:20, yesterday, \"2026-11-24 14:20\"\n"
     "  --updates          each UpdateService, too\n"
     "  --json             for programs: an array of all records\n"
-    "  --unit NAME        the unit that provisionerd runs as (" UNIT ")\n"
+    "  --unit NAME        the unit that provisionerd runs as (" JOURNAL_UNIT ")\n"
     "  --directory DIR    read the journal files in DIR\n"
     "  --file FILE        read one journal file\n"
     "  --help             print this\n"
@@ -124,7 +123,7 @@ static int verb_history(struct ctl *ctl, int argc, char **argv)
         {"directory", required_argument, NULL, OPTION_DIRECTORY},
         {"file", required_argument, NULL, OPTION_FILE},
         {0}};
-    struct journal_source source = {.unit = UNIT};
+    struct journal_source source = {.unit = JOURNAL_UNIT};
     struct timeline_options options = {.to = moment_now()};
     const char *since = SINCE;
     int option;

@@ -9,6 +9,8 @@
 
 #include "ctl/timeline.h"
 
+#define JOURNAL_UNIT "provisionerd.service"
+
 struct journal_source {
     const char *directory; /* of journal files; NULL: this host's journal */
     const char *file;      /* one journal file */

@@ -31,14 +31,6 @@ static const char HELP[] =
     "  provisionerctl status staging\n"
     "  provisionerctl status --json\n";
 
-static struct wall now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (struct wall){(int64_t)t.tv_sec * MS_PER_SECOND + t.tv_nsec / 1000000};
-}
-
 /* --- for people --------------------------------------------------------------------------------- */
 
 static enum colour state_colour(const char *state)
@@ -115,7 +107,7 @@ static int print_table(const struct ctl *ctl, const struct daemon_environment *e
         {.title = "SERVICES", .may_be_cut = true},
         {.title = "WHY", .may_be_cut = true},
     };
-    struct wall today = now();
+    struct wall today = moment_now();
     struct table *table;
     char text[COUNTS_MAX], moment[MOMENT_TEXT_MAX], duration[AGO_MAX];
 
@@ -216,7 +208,7 @@ static int print_services(const struct ctl *ctl, const struct daemon_environment
 static int print_one(const struct ctl *ctl, const struct daemon_environment *environment)
 {
     char moment[MOMENT_TEXT_MAX], duration[AGO_MAX];
-    struct wall today = now();
+    struct wall today = moment_now();
     _cleanup_free_ char *activity = NULL;
     bool is_quoted = environment->last_activity_message[0];
 
