@@ -14,14 +14,17 @@ What it is too simple for, and what is therefore arranged so here:
   that finds any is taken for activity at the window's edge.
 - A query is Complete at once and has no `statistics`: nothing is known of how much was scanned, so
   `silence = unknown` never sleeps here (a test below holds it to that).
-- Signatures are not verified, tasks are not run (runningCount means nothing), nothing is ever late
-  or throttled. The simulated AWS in sim/ is for these.
+- Signatures are not verified but under access control (a class of its own below), tasks are not run
+  (runningCount means nothing), nothing is ever late or throttled. The simulated AWS in sim/ is for
+  these.
 """
 
 import argparse
+import json
 import logging
 import os
 import pathlib
+import subprocess
 import sys
 import time
 import types
@@ -45,13 +48,13 @@ import boto3  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
 
 from harness import (ACCESS_KEY, ASLEEP, AWAKE, LOG_GROUP, REGION, SECRET_KEY,  # noqa: E402
-                     SHORT_WINDOW, Story, eventually)
+                     SHORT_WINDOW, Story, environment_of_programs, eventually)
 
 ACCOUNT = "123456789012"
 STREAM = "gateway/1"
 
 
-class AgainstMoto(Story):
+class MotoStory(Story):
     @classmethod
     def setUpClass(cls):
         cls.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -73,12 +76,13 @@ class AgainstMoto(Story):
         self.create_cluster("staging", AWAKE)
         self.create_log_group(LOG_GROUP)
 
-    def client(self, service):
+    def client(self, service, access_key=ACCESS_KEY, secret_key=SECRET_KEY):
         return boto3.client(service, region_name=REGION, endpoint_url=self.url,
-                            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+                            aws_access_key_id=access_key, aws_secret_access_key=secret_key)
 
-    def post_to_moto(self, what):
-        request = urllib.request.Request(f"{self.url}/moto-api/{what}", method="POST")
+    def post_to_moto(self, what, body=b""):
+        request = urllib.request.Request(f"{self.url}/moto-api/{what}", method="POST", data=body,
+                                         headers={"Content-Type": "text/plain"})
         urllib.request.urlopen(request, timeout=30).close()
 
     # Arranging
@@ -128,8 +132,8 @@ class AgainstMoto(Story):
         self.daemon.wait_for("waking api 2, worker 3, web 1: last activity at")
         self.assertEqual(0, self.daemon.stop())
 
-    # The tests
 
+class AgainstMoto(MotoStory):
     def test_falls_asleep_and_wakes(self):
         self.put_event("GET /api/v1/orders", ago_s=3600 + 60)
         self.start_with()
@@ -225,6 +229,82 @@ class AgainstMoto(Story):
                 self.assertEqual(AWAKE, self.counts())
 
 
+class UnderAccessControl(MotoStory):
+    """moto verifies signatures, and asks IAM policies for each action. It knows no resources: policies
+    are written for "*" here, and the resources are the simulated AWS's affair
+    (tests/e2e/test_iam_policy.py)."""
+
+    # What ends without a statement: the words of the daemon's trouble, and the missing action.
+    FEATURES = {
+        "SeeActivity": ("cannot look for activity: FilterLogEvents: ", "logs:FilterLogEvents"),
+        "ConfirmIdleness": ("cannot query Logs Insights: StartQuery: ", "logs:StartQuery"),
+        "ReadQueries": ("cannot query Logs Insights: GetQueryResults: ", "logs:GetQueryResults"),
+        "ReadServices": ("cannot read the services: DescribeServices: ", "ecs:DescribeServices"),
+        "SleepAndWake": ("cannot set a desired count: UpdateService: ", "ecs:UpdateService"),
+    }
+
+    def setUp(self):
+        super().setUp()
+        self.iam = self.client("iam")
+        administrator = self.create_user("administrator")
+        self.put_policy("administrator", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+        self.keys = self.create_user("daemon")
+        self.secrets.add(self.keys[1])
+        self.iam, self.ecs, self.logs = (self.client(service, *administrator)
+                                         for service in ("iam", "ecs", "logs"))
+        self.write_config()
+        self.policy = self.policy_of_the_configuration()
+        self.post_to_moto("reset-auth", b"0")
+        self.addCleanup(self.post_to_moto, "reset-auth", b"inf")
+
+    def create_user(self, name):
+        self.iam.create_user(UserName=name)
+        key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+    def put_policy(self, user, statements):
+        """moto checks it as IAM does: PutUserPolicy refuses what is malformed."""
+        self.iam.put_user_policy(UserName=user, PolicyName="policy", PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": statements}))
+
+    def policy_of_the_configuration(self):
+        done = subprocess.run([PROGRAM.parent / "provisionerctl", "iam-policy",
+                               "--config", self.config, "--account", ACCOUNT],
+                              env=environment_of_programs(), capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    def statements(self, without=None):
+        return [{**statement, "Resource": "*"} for statement in self.policy["Statement"]
+                if statement["Sid"] != without]
+
+    def start_as_the_daemon(self):
+        access_key, secret_key = self.keys
+        return self.start_daemon(environment={"AWS_ACCESS_KEY_ID": access_key,
+                                              "AWS_SECRET_ACCESS_KEY": secret_key})
+
+    def test_iam_takes_the_policy_as_it_is(self):
+        self.put_policy("daemon", self.policy["Statement"])
+        self.iam.create_policy(PolicyName="provisionerd",
+                               PolicyDocument=json.dumps(self.policy))
+
+    def test_with_it_all_works(self):
+        self.put_policy("daemon", self.statements())
+        self.start_as_the_daemon()
+        self.sleep_and_wake()
+
+    def test_without_any_statement_the_matching_feature_is_refused(self):
+        for sid, (words, action) in self.FEATURES.items():
+            with self.subTest(sid):
+                self.put_policy("daemon", self.statements(without=sid))
+                self.start_as_the_daemon()
+                line = self.daemon.wait_for(words)
+                self.assertIn("AccessDenied", line)
+                self.assertIn(f"is not authorized to perform: {action}", line)
+                self.assertIn(f'"Action": "{action}"', line)
+                self.assertEqual(0, self.daemon.stop())
+                self.assertEqual(AWAKE, self.counts())
+
+
 class Result(unittest.TextTestResult):
     def addFailure(self, test, err):
         super().addFailure(test, err)
@@ -237,7 +317,8 @@ class Result(unittest.TextTestResult):
 
 
 def main():
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(AgainstMoto)
+    load = unittest.defaultTestLoader.loadTestsFromTestCase
+    suite = unittest.TestSuite([load(AgainstMoto), load(UnderAccessControl)])
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
     bad = len({str(test) for test, _ in result.failures + result.errors})
     print(f"{result.testsRun - bad} passed, {bad} failed")
