@@ -194,8 +194,11 @@ static void print_changed_services(const struct ctl *ctl, const struct daemon_en
             continue;
         fprintf(ctl->terminal.out, "%s  ", moment_format(moment_now(), clock) + 11);
         (void)terminal_write(&ctl->terminal, COLOUR_BOLD, service->name, 0);
-        fprintf(ctl->terminal.out, ": %d of %d tasks running\n", service->running_count,
-                service->desired_count);
+        if (service->desired_count < 0)
+            fputs(": asked for, not yet answered\n", ctl->terminal.out);
+        else
+            fprintf(ctl->terminal.out, ": %d of %d tasks running\n", service->running_count,
+                    service->desired_count);
     }
     fflush(ctl->terminal.out);
 }

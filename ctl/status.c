@@ -87,6 +87,9 @@ static const char *counts(const struct daemon_environment *environment,
         else if (service->desired_count == 0 && service->wake_count > 0)
             n = snprintf(text + length, COUNTS_MAX - length, "%s%s 0 (%d)", separator,
                          service->name, service->wake_count);
+        else if (service->desired_count < 0)
+            n = snprintf(text + length, COUNTS_MAX - length, "%s%s %d/?", separator, service->name,
+                         service->running_count);
         else
             n = snprintf(text + length, COUNTS_MAX - length, "%s%s %d/%d", separator, service->name,
                          service->running_count, service->desired_count);
@@ -178,7 +181,7 @@ static int print_services(const struct ctl *ctl, const struct daemon_environment
         {.title = "WAKES TO", .is_number = true},
         {.title = "DESIRED", .is_number = true},
         {.title = "RUNNING", .is_number = true},
-        {.title = ""},
+        {.title = "CONDITION"},
     };
     struct table *table;
 
@@ -197,8 +200,8 @@ static int print_services(const struct ctl *ctl, const struct daemon_environment
         else
             table_add(table, COLOUR_DIM, "?");
         table_addf(table, COLOUR_NONE, "%d", service->running_count);
-        table_add(table, COLOUR_RED,
-                  strcmp(service->condition, "fit") == 0 ? "" : service->condition);
+        table_add(table, strcmp(service->condition, "fit") == 0 ? COLOUR_NONE : COLOUR_RED,
+                  service->condition);
     }
     int r = table_print(table, &ctl->terminal);
     table_free(table);
