@@ -8,7 +8,7 @@ _provisionerctl_environments()
 
 _provisionerctl()
 {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb='' options i
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb= options i
 
     case $before in
     --config)
@@ -41,7 +41,7 @@ _provisionerctl()
         status explain wake sleep hold release history init migrate test-pattern
         iam-policy doctor' ;;
     status) options='--json --watch --socket --help' ;;
-    explain) options='--json --socket --help' ;;
+    explain) options='--at --json --socket --directory --help' ;;
     wake) options='--wait --timeout --reason --socket --help' ;;
     sleep) options='--now --wait --timeout --reason --socket --help' ;;
     hold) options='--until --for --asleep --reason --socket --help' ;;
