@@ -261,14 +261,15 @@ static void check_cost(struct doctor *doctor, const struct config_environment *e
                            format_bytes(cost.bytes_per_query, scanned),
                            format_dollars(cost.per_query, query),
                            format_dollars(cost.month_at_most, month));
-    finding_detail(finding,
+    finding_detail(finding, FINDING_NOTE,
                    "at $%.3f a GB, the usual list price: check your region's; the first "
                    "5 GB a month are free",
                    LOAD_DOLLARS_PER_GB);
-    finding_detail(finding, environment->insights == CONFIG_INSIGHTS_ALWAYS
-                                ? "insights = always asks at every check"
-                                : "insights = auto asks only when nothing cheaper shows activity: "
-                                  "about once each time it falls asleep");
+    finding_detail(finding, FINDING_NOTE,
+                   environment->insights == CONFIG_INSIGHTS_ALWAYS
+                       ? "insights = always asks at every check"
+                       : "insights = auto asks only when nothing cheaper shows activity: "
+                         "about once each time it falls asleep");
 }
 
 /* --- all of it ----------------------------------------------------------------------------------- */

@@ -220,8 +220,8 @@ static void add_examples(struct finding *finding, const struct survey_kind *kind
     for (size_t i = 0; i < kind->n_examples; i++) {
         const struct survey_example *example = survey_example(kind, i);
         char time[WALL_TEXT_MAX];
-        finding_detail(finding, "%s %s  %.*s", title, wall_format_iso(example->time, time),
-                       EXAMPLE_MAX, example->message);
+        finding_detail(finding, FINDING_EXAMPLE, "%s %s  %.*s", title,
+                       wall_format_iso(example->time, time), EXAMPLE_MAX, example->message);
     }
 }
 
@@ -231,11 +231,11 @@ static void tell_excluded(const struct look *look, struct finding *finding)
 
     for (size_t i = 0; i < survey->n_excludes; i++)
         if (survey->excludes[i].n > 0)
-            finding_detail(finding, "excluded %zu by %s", survey->excludes[i].n,
+            finding_detail(finding, FINDING_NOTE, "excluded %zu by %s", survey->excludes[i].n,
                            survey->excludes[i].text);
     if (survey->kinds[SURVEY_EXCLUDED].n_examples > 0) {
         const struct survey_example *example = survey_example(&survey->kinds[SURVEY_EXCLUDED], 0);
-        finding_detail(finding, "excluded  %.*s", EXAMPLE_MAX, example->message);
+        finding_detail(finding, FINDING_EXAMPLE, "excluded  %.*s", EXAMPLE_MAX, example->message);
     }
 }
 

@@ -62,7 +62,8 @@ void doctor_tell_denied(struct doctor *doctor, const char *environment,
         doctor->findings, environment, "permission", FINDING_FAILED, "%s is not permitted. %s",
         aws_operation_action(operation), error->message[0] ? error->message : code_of(error));
 
-    finding_detail(finding, "{\"Effect\": \"Allow\", \"Action\": \"%s\", \"Resource\": \"%s\"}",
+    finding_detail(finding, FINDING_VERBATIM,
+                   "{\"Effect\": \"Allow\", \"Action\": \"%s\", \"Resource\": \"%s\"}",
                    aws_operation_action(operation), resource);
     finding_advise(
         finding, strstr(error->message, "explicit deny")

@@ -48,7 +48,7 @@ static bool check_target(struct doctor *doctor, const struct config_environment 
                      "sleeping service up again, which counts as somebody's wish and wakes "
                      "the environment",
                      id, (long long)min, (long long)max);
-    finding_detail(finding,
+    finding_detail(finding, FINDING_VERBATIM,
                    "aws application-autoscaling register-scalable-target --service-namespace ecs "
                    "--scalable-dimension ecs:service:DesiredCount --resource-id %s "
                    "--min-capacity 0",

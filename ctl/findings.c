@@ -8,13 +8,10 @@
 
 #include "aws/parameters.h"
 #include "cleanup.h"
-#include "printable.h"
 
 #define DETAILS_MAX 16
-#define WIDTH_DEFAULT 100 /* of lines, where nobody limits them */
-#define WIDTH_LEAST 40    /* narrower, and the words would stand one beneath the other */
-#define RESULT_WIDTH 9    /* "warning", "unknown" and two spaces */
-#define CHECK_WIDTH 13    /* "autoscaling" and two spaces */
+#define RESULT_WIDTH 9 /* "warning", "unknown" and two spaces */
+#define CHECK_WIDTH 13 /* "autoscaling" and two spaces */
 
 struct finding {
     struct findings *findings;
@@ -23,7 +20,10 @@ struct finding {
     enum finding_result result;
     char *text;
     char *advice;
-    char *details[DETAILS_MAX];
+    struct {
+        enum finding_detail_kind kind;
+        char *text;
+    } details[DETAILS_MAX];
     size_t n_details;
     struct finding *next;
 };
@@ -59,7 +59,7 @@ struct findings *findings_free(struct findings *findings)
     for (struct finding *finding = findings->first, *next; finding; finding = next) {
         next = finding->next;
         for (size_t i = 0; i < finding->n_details; i++)
-            free(finding->details[i]);
+            free(finding->details[i].text);
         free(finding->advice);
         free(finding->text);
         free(finding);
@@ -113,16 +113,17 @@ void finding_advise(struct finding *finding, const char *format, ...)
     va_end(arguments);
 }
 
-void finding_detail(struct finding *finding, const char *format, ...)
+void finding_detail(struct finding *finding, enum finding_detail_kind kind, const char *format, ...)
 {
     va_list arguments;
 
     if (!finding || finding->n_details == DETAILS_MAX)
         return;
     va_start(arguments, format);
-    set_text(finding->findings, &finding->details[finding->n_details], format, arguments);
+    set_text(finding->findings, &finding->details[finding->n_details].text, format, arguments);
     va_end(arguments);
-    if (finding->details[finding->n_details])
+    finding->details[finding->n_details].kind = kind;
+    if (finding->details[finding->n_details].text)
         finding->n_details++;
 }
 
@@ -138,41 +139,17 @@ static void indent(const struct terminal *terminal, size_t columns)
     fprintf(terminal->out, "%*s", (int)columns, "");
 }
 
-/* Bytes of printable text that make the next line: as many words as fit, or one that is too long. */
-static size_t next_line(const char *text, size_t columns)
+static int print_detail(const struct terminal *terminal, enum finding_detail_kind kind,
+                        const char *text, size_t at)
 {
-    size_t width, fits = text_fit(text, columns, &width);
+    bool is_cut = kind == FINDING_EXAMPLE && terminal->width > at;
+    int r;
 
-    if (!text[fits])
-        return fits;
-    for (size_t i = fits; i > 0; i--)
-        if (text[i] == ' ')
-            return i;
-    return strcspn(text, " ");
-}
-
-/* Wrapped at spaces, every line after the first indented. The cursor stands at `at`. */
-static int write_wrapped(const struct terminal *terminal, enum colour colour, const char *text,
-                         size_t at)
-{
-    _cleanup_free_ char *printable = printable_new(text);
-    size_t width = terminal->width ? terminal->width : WIDTH_DEFAULT;
-    const char *rest = printable;
-
-    if (!printable)
-        return -ENOMEM;
-    if (width < WIDTH_LEAST)
-        width = WIDTH_LEAST;
-    for (bool is_first = true; is_first || *rest; is_first = false) {
-        size_t length = next_line(rest, width - at);
-        if (!is_first)
-            indent(terminal, at);
-        fprintf(terminal->out, "%s%.*s%s\n", terminal_begin(terminal, colour), (int)length, rest,
-                terminal_end(terminal, colour));
-        rest += length;
-        rest += strspn(rest, " ");
-    }
-    return 0;
+    if (kind == FINDING_NOTE)
+        return terminal_write_wrapped(terminal, COLOUR_DIM, text, at);
+    r = terminal_write(terminal, COLOUR_DIM, text, is_cut ? terminal->width - at : 0);
+    fputc('\n', terminal->out);
+    return r < 0 ? r : 0;
 }
 
 static int print_finding(const struct finding *finding, const struct terminal *terminal)
@@ -185,15 +162,15 @@ static int print_finding(const struct finding *finding, const struct terminal *t
     fprintf(terminal->out, "  %s%s%s%*s%-*s", terminal_begin(terminal, colour), name,
             terminal_end(terminal, colour), (int)(RESULT_WIDTH - strlen(name)), "", CHECK_WIDTH,
             finding->check);
-    r = write_wrapped(terminal, COLOUR_NONE, finding->text, at);
+    r = terminal_write_wrapped(terminal, COLOUR_NONE, finding->text, at);
     for (size_t i = 0; i < finding->n_details && r == 0; i++) {
         indent(terminal, at + 2);
-        r = write_wrapped(terminal, COLOUR_DIM, finding->details[i], at + 2);
+        r = print_detail(terminal, finding->details[i].kind, finding->details[i].text, at + 2);
     }
     if (finding->advice && r == 0) {
         indent(terminal, at);
         fputs("-> ", terminal->out);
-        r = write_wrapped(terminal, COLOUR_BOLD, finding->advice, at + 3);
+        r = terminal_write_wrapped(terminal, COLOUR_BOLD, finding->advice, at + 3);
     }
     return r;
 }
@@ -262,7 +239,7 @@ static int finding_to_json(const struct finding *finding, struct json_object *ob
     int r = parameters_add(object, "details", details);
 
     for (size_t i = 0; i < finding->n_details && r == 0; i++)
-        r = parameters_append(details, json_object_new_string(finding->details[i]));
+        r = parameters_append(details, json_object_new_string(finding->details[i].text));
     if (r < 0 || (r = add_optional(object, "environment", finding->environment)) < 0 ||
         (r = add_optional(object, "check", finding->check)) < 0 ||
         (r = add_optional(object, "result", RESULTS[finding->result].name)) < 0 ||

@@ -43,9 +43,15 @@ struct finding *findings_add(struct findings *findings, const char *environment,
 void finding_advise(struct finding *finding, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A line beneath it: an example, a statement of a policy. */
-void finding_detail(struct finding *finding, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+enum finding_detail_kind {
+    FINDING_NOTE,     /* wrapped, as the text is */
+    FINDING_EXAMPLE,  /* from the log: cut where the terminal ends */
+    FINDING_VERBATIM, /* to be copied: a command, a statement of a policy; left as it is */
+};
+
+/* A line beneath it. */
+void finding_detail(struct finding *finding, enum finding_detail_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 size_t findings_count(const struct findings *findings, enum finding_result result);
 
