@@ -240,6 +240,7 @@ void environment_step(struct environment *environment)
     for (int pass = 0; pass < PASSES_MAX; pass++) {
         observation->now = aws_now(environment->context->aws);
         observation->now_mono = loop_mono(environment->context->loop);
+        environment_mend_request(environment);
         policy_decide(&environment->rules, observation, &decision);
         if (!carry_out(environment, &decision))
             break;

@@ -111,6 +111,7 @@ void environment_restore_record(struct environment *environment);
 
 /* environment_request.c: takes over what was asked for before a restart. */
 void environment_load_request(struct environment *environment);
+void environment_mend_request(struct environment *environment);
 
 /* environment_report.c: another if what can be seen of the environment is another. */
 uint64_t environment_digest(const struct environment *environment,

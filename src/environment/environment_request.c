@@ -66,6 +66,26 @@ int environment_ask(struct environment *environment, enum policy_request_kind ki
     return 0;
 }
 
+/* A clock that was ahead when it was asked, and that AWS has put right since: what is yet to happen must
+ * not be ignored for that. */
+void environment_mend_request(struct environment *environment)
+{
+    struct policy_observation *observation = &environment->observation;
+    const struct state_request *entry = state_find_request(
+        environment->context->state, environment->config->name, environment->config->cluster);
+
+    if (observation->request.kind == POLICY_NO_REQUEST ||
+        observation->request.since.ms <= observation->now.ms)
+        return;
+    observation->request.since = observation->now;
+    if (!entry)
+        return;
+    struct state_request mended = *entry;
+    mended.request = observation->request;
+    if (state_put_request(environment->context->state, &mended) == 0)
+        environment->state_is_dirty = true; /* saved at the end of this step */
+}
+
 void environment_check_now(struct environment *environment)
 {
     environment->observation.check_due = loop_mono(environment->context->loop);

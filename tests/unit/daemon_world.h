@@ -302,4 +302,13 @@ static inline void given_asleep(struct world *world)
     forget_story(world);
 }
 
+/* Until AWS has said what time it is, a daemon that starts knows only its host's clock. */
+static inline void restart_with_clock_off(struct world *world, int64_t off_ms)
+{
+    kill_daemon(world);
+    virtual_loop_step_wall(world->loop, off_ms);
+    world->sim->clock_offset_ms -= off_ms;
+    start_daemon(world, STAGING, "");
+}
+
 #endif

@@ -117,6 +117,24 @@ static void test_what_was_ignored_stays_so_after_a_crash(void **state)
     expect_counts(world, 2, 3, 1);
 }
 
+/* The host's clock was an hour ahead when it was asked, and AWS has put that right since. */
+static void test_a_clock_that_was_ahead_hides_nothing_that_comes(void **state)
+{
+    struct world *world = *state;
+
+    start_daemon(world, STAGING, "");
+    pass(world, 90 * SECOND);
+    restart_with_clock_off(world, HOUR);
+    alice_asks(world, POLICY_SLEEP, HOUR);
+    pass(world, 5 * MINUTE);
+    expect_counts(world, 0, 0, 0);
+    restart_daemon(world);
+    pass(world, 5 * MINUTE);
+    request_arrives(world, REQUEST);
+    pass(world, 20 * SECOND);
+    expect_counts(world, 2, 3, 1);
+}
+
 /* Many old events must not hide a new one: a look ends with its first match. */
 static void test_a_busy_hour_before_the_sleep_does_not_delay_the_wake(void **state)
 {
@@ -228,6 +246,7 @@ int main(void)
         test_in_world(test_a_released_environment_sleeps_with_the_next_check),
         test_in_world(test_asked_to_sleep_it_does_so_at_once_in_the_midst_of_use),
         test_in_world(test_what_was_ignored_stays_so_after_a_crash),
+        test_in_world(test_a_clock_that_was_ahead_hides_nothing_that_comes),
         test_in_world(test_a_busy_hour_before_the_sleep_does_not_delay_the_wake),
         test_in_world(test_held_asleep_nothing_wakes_it_until_the_end),
         test_in_world(test_a_sleep_whose_counts_cannot_be_recorded_is_tried_again),

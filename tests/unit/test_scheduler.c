@@ -246,15 +246,6 @@ static void test_a_suspended_host_looks_before_it_sleeps(void **state)
     expect_counts(world, 2, 3, 1);
 }
 
-/* Until AWS has said what time it is, a daemon that starts knows only its host's clock. */
-static void restart_with_clock_off(struct world *world, int64_t off_ms)
-{
-    kill_daemon(world);
-    virtual_loop_step_wall(world->loop, off_ms);
-    world->sim->clock_offset_ms -= off_ms;
-    start_daemon(world, STAGING, "");
-}
-
 static void test_restarted_with_a_clock_behind_it_wakes_nobody(void **state)
 {
     struct world *world = *state;
