@@ -14,7 +14,7 @@
 #define ERROR_MAX 2048 /* bytes of a line on standard error */
 #define SHORT_OPTIONS_MAX 64
 
-static void say(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list arguments)
 {
     char message[ERROR_MAX + 1], line[ERROR_MAX];
 

@@ -20,7 +20,8 @@ static double environment_rate(const struct config_environment *environment,
 {
     size_t n_services = environment->n_services + environment->n_always_on;
     double groups = (double)environment->n_log_groups;
-    double batches = (double)((n_services + DESCRIBE_BATCH - 1) / DESCRIBE_BATCH);
+    size_t n_batches = (n_services + DESCRIBE_BATCH - 1) / DESCRIBE_BATCH;
+    double batches = (double)n_batches;
     int64_t check_ms = environment->check_interval_ms;
     int64_t asleep_ms = environment->poll_interval_ms;
     int64_t awake_ms = environment->poll_interval_awake_ms;

@@ -69,7 +69,8 @@ struct findings *findings_free(struct findings *findings)
 }
 
 /* Replaces *text. */
-static void set_text(struct findings *findings, char **text, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void set_text(struct findings *findings, char **text,
+                                                           const char *format, va_list arguments)
 {
     free(*text);
     if (vasprintf(text, format, arguments) < 0) {

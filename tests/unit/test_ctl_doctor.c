@@ -279,6 +279,10 @@ static void the_caller_has_an_arn_and_an_account(void **state)
     assert_string_equal(caller.account, "123456789012");
 }
 
+#define OTHER_ANSWER                                                                     \
+    "<AssumeRoleResponse><GetCallerIdentityResult><Arn>arn:x</Arn><Account>123456789012" \
+    "</Account></GetCallerIdentityResult></AssumeRoleResponse>"
+
 static void what_is_no_identity_is_none(void **state)
 {
     static const char *const cases[] = {
@@ -289,8 +293,7 @@ static void what_is_no_identity_is_none(void **state)
         IDENTITY("arn:aws:iam::1:user/me", "1234"),
         IDENTITY("arn:aws:iam::1:user/me", "1234567890123"),
         IDENTITY("arn:aws:iam::1:user/&unknown;", "123456789012"),
-        "<AssumeRoleResponse><GetCallerIdentityResult><Arn>arn:x</Arn><Account>123456789012"
-        "</Account></GetCallerIdentityResult></AssumeRoleResponse>",
+        OTHER_ANSWER,
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
