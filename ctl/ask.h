@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "ctl/draft.h"
+#include "ctl/texts.h"
 
 /* Whether somebody is there: standard input is a terminal. */
 bool ask_is_possible(void);

@@ -10,8 +10,8 @@
  * is to be cleared all the same.
  */
 
-#include "ctl/draft.h"
 #include "ctl/session.h"
+#include "ctl/texts.h"
 
 #define DISCOVER_PAGES_MAX 100 /* of 50 or 100 each */
 

@@ -40,15 +40,17 @@ static const char *read_double_quoted(const char *text, char *value)
     static const char ESCAPES[] = "\"\\$nrt", MEANINGS[] = "\"\\$\n\r\t";
 
     for (; *text != '"'; text++) {
-        const char *escape = NULL;
+        const char *meaning = text, *escape = NULL;
 
         if (*text == '\0')
             return "the closing quote is missing";
         if (*text == '\\' && text[1])
             escape = strchr(ESCAPES, text[1]);
-        if (escape)
+        if (escape) {
+            meaning = &MEANINGS[escape - ESCAPES];
             text++;
-        *value++ = escape ? MEANINGS[escape - ESCAPES] : *text;
+        }
+        *value++ = *meaning;
     }
     *value = '\0';
     return check_rest(text + 1);

@@ -20,38 +20,6 @@
 
 /* --- what it is made of -------------------------------------------------------------------------- */
 
-int texts_add(struct texts *texts, const char *text)
-{
-    char *copy = strdup(text);
-    char **items = reallocarray(texts->items, texts->n_items + 1, sizeof(*items));
-
-    if (items)
-        texts->items = items;
-    if (!copy || !items) {
-        free(copy);
-        return -ENOMEM;
-    }
-    items[texts->n_items++] = copy;
-    return 0;
-}
-
-bool texts_has(const struct texts *texts, const char *text)
-{
-    for (size_t i = 0; i < texts->n_items; i++) {
-        if (strcmp(texts->items[i], text) == 0)
-            return true;
-    }
-    return false;
-}
-
-void texts_clear(struct texts *texts)
-{
-    for (size_t i = 0; i < texts->n_items; i++)
-        free(texts->items[i]);
-    free(texts->items);
-    *texts = (struct texts){0};
-}
-
 void draft_clear(struct draft *draft)
 {
     free(draft->origin);

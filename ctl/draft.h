@@ -10,16 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A list of texts that grows. Begins as {0}. */
-struct texts {
-    char **items;
-    size_t n_items;
-};
-
-/* Copies. Returns 0 or -ENOMEM. */
-int texts_add(struct texts *texts, const char *text);
-bool texts_has(const struct texts *texts, const char *text);
-void texts_clear(struct texts *texts);
+#include "ctl/texts.h"
 
 #define DRAFT_COUNT_RECORDED (-1)
 

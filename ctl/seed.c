@@ -133,20 +133,6 @@ static void tell_unused(const struct reading *reading)
 
 /* --- lists --------------------------------------------------------------------------------------- */
 
-/* The items of "a, b", "a b" or ["a", "b"]. */
-static int split(const char *value, struct texts *ret)
-{
-    int r = 0;
-
-    while (r == 0 && *(value += strspn(value, SEPARATORS))) {
-        size_t length = strcspn(value, SEPARATORS);
-        _cleanup_free_ char *item = strndup(value, length);
-        r = item ? texts_add(ret, item) : -ENOMEM;
-        value += length;
-    }
-    return r;
-}
-
 /* Returns the count, or -1: it is none. */
 static int read_count(const char *text)
 {
@@ -188,7 +174,7 @@ static int read_services(struct reading *reading)
 
     if (!variable)
         return -EINVAL;
-    int r = split(variable->value, &items);
+    int r = texts_split(variable->value, SEPARATORS, &items);
     for (size_t i = 0; i < items.n_items && r == 0; i++)
         r = add_service(reading, variable->line, items.items[i]);
     texts_clear(&items);
@@ -206,8 +192,12 @@ static char *variable_name_of(const char *service)
 {
     char *name = strdup(service);
 
-    for (char *c = name; c && *c; c++)
-        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    for (char *c = name; c && *c; c++) {
+        if (*c == '-')
+            *c = '_';
+        else
+            *c = (char)toupper((unsigned char)*c);
+    }
     return name;
 }
 
@@ -249,7 +239,7 @@ static int read_common_counts(struct reading *reading)
 
     if (!variable || !*variable->value)
         return 0;
-    int r = split(variable->value, &items);
+    int r = texts_split(variable->value, SEPARATORS, &items);
     if (r == 0 && items.n_items != 1 && items.n_items != draft->n_services) {
         tell(reading, variable->line, "%s has %zu counts, for %zu services", variable->name,
              items.n_items, draft->n_services);
@@ -343,7 +333,7 @@ static int read_log_groups(struct reading *reading)
 
     if (!variable)
         return -EINVAL;
-    return split(variable->value, &reading->draft->log_groups);
+    return texts_split(variable->value, SEPARATORS, &reading->draft->log_groups);
 }
 
 static int read_region(struct reading *reading)

@@ -93,6 +93,7 @@ void table_addf(struct table *table, enum colour colour, const char *format, ...
 
 size_t table_rows(const struct table *table)
 {
+    assert(table->n_columns > 0);
     return (table->n_cells + table->n_columns - 1) / table->n_columns;
 }
 
