@@ -10,17 +10,19 @@ cd "$(dirname "$0")/../.."
 
 [ "$(id -u)" -eq 0 ] || { echo "./run check-container needs root, for debootstrap and podman" >&2; exit 1; }
 
-cache=.cache/container
+mkdir -p .cache/container
+cache=$(realpath .cache/container)
+exec 9>"$cache/lock"
+flock 9
 build=${BUILD:-build}
 image=localhost/provisionerd:check
 base=$(sed -n 's/^FROM \(.*\) AS build$/\1/p' Containerfile)
 work=$(mktemp -d /var/tmp/provisionerd-container-XXXXXX)
-mkdir -p "$cache"
 # runc, for Debian's crun wants cgroups of version 2 alone. What is asked for in open files and processes
 # podman would raise beyond what a root without CAP_SYS_RESOURCE may.
-podman=(podman --root "$(realpath "$cache")/storage" --runroot "$work/run" --runtime runc
+podman=(podman --root "$cache/storage" --runroot "$cache/run" --runtime runc
     --cgroup-manager cgroupfs --log-level error)
-trap '"${podman[@]}" rm --all --force >/dev/null 2>&1 || true
+trap '"${podman[@]}" rm --all --force --volumes >/dev/null 2>&1 || true
     rm -rf --one-file-system "$work"' EXIT
 
 quietly() {
