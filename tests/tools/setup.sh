@@ -11,6 +11,9 @@ PACKAGES_analyze="clang clang-tools cppcheck"
 PACKAGES_packages="debhelper dpkg-dev fakeroot lintian git"
 PACKAGES_arm64="debootstrap binutils util-linux"
 PACKAGES_container="debootstrap podman runc conmon iproute2 openssl util-linux python3-venv python3-pip"
+PACKAGES_rpm="rpm rpmlint binutils cpio file debootstrap"
+PACKAGES_tarball="patch xz-utils openssl debootstrap util-linux"
+PACKAGES_distributions="debootstrap util-linux"
 PACKAGES_host="debootstrap systemd-container iproute2 openssl util-linux"
 
 # setup_packages GROUP...: by apt-get, if any package of these groups is missing.
