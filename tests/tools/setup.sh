@@ -11,7 +11,7 @@ PACKAGES_analyze="clang clang-tools cppcheck"
 PACKAGES_packages="debhelper dpkg-dev fakeroot lintian git"
 PACKAGES_arm64="debootstrap binutils util-linux"
 PACKAGES_container="debootstrap podman runc conmon iproute2 openssl util-linux python3-venv python3-pip"
-PACKAGES_rpm="rpm rpmlint binutils cpio file debootstrap"
+PACKAGES_rpm="rpm rpmlint binutils debootstrap"
 PACKAGES_tarball="patch xz-utils openssl debootstrap util-linux"
 PACKAGES_distributions="debootstrap util-linux"
 PACKAGES_host="debootstrap systemd-container iproute2 openssl util-linux"
@@ -39,6 +39,13 @@ setup_packages() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq update
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
         "${missing[@]}" >/dev/null
+}
+
+# copy_apt_settings ROOT: so that apt in there reaches its mirrors as it does here. What the desktop wants
+# to be told of is not there.
+copy_apt_settings() {
+    cp -r /etc/apt/apt.conf.d "$1/etc/apt/"
+    rm -f "$1"/etc/apt/apt.conf.d/*packagekit* "$1"/etc/apt/apt.conf.d/*appstream*
 }
 
 # A virtual environment with the independent witnesses: botocore, the AWS CLI, moto.
