@@ -10,6 +10,8 @@ cd "$(dirname "$0")/../.."
 
 [ "$(id -u)" -eq 0 ] || { echo "./run check-container needs root, for debootstrap and podman" >&2; exit 1; }
 
+# shellcheck source=tests/tools/setup.sh
+. tests/tools/setup.sh
 mkdir -p .cache/container
 cache=$(realpath .cache/container)
 exec 9>"$cache/lock"
@@ -31,9 +33,7 @@ quietly() {
 
 if ! "${podman[@]}" image exists "$base"; then
     cp -a --reflink=auto "$(tests/host/debian-root.sh bookworm)" "$work/debian"
-    # As this machine reaches the mirrors and trusts them.
-    cp -r /etc/apt/apt.conf.d "$work/debian/etc/apt/"
-    rm -f "$work"/debian/etc/apt/apt.conf.d/*{packagekit,appstream}*
+    copy_apt_settings "$work/debian"
     tar -C "$work/debian" --one-file-system -c . >"$work/debian.tar"
     quietly "${podman[@]}" import "$work/debian.tar" "$base"
     rm -rf --one-file-system "$work"/debian*
