@@ -25,7 +25,7 @@ mkdir -p build/tarball
 tar --extract --file "$sources/libinih_$inih.orig.tar.gz" --directory build/tarball
 
 run_make() {
-    env -u CFLAGS -u LDFLAGS -u MAKEFLAGS -u BUILD -u V CPPFLAGS="-I$libraries/include" \
+    env -u CC -u CFLAGS -u LDFLAGS -u MAKEFLAGS -u BUILD -u V CPPFLAGS="-I$libraries/include" \
         LDFLAGS="-s -Wl,--gc-sections -L$libraries/lib" \
         make -s -j"$(nproc)" INIH_SOURCE="build/tarball/inih-r$inih" \
         CFLAGS="-O2 -ffunction-sections -fdata-sections" \

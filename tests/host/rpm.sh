@@ -153,10 +153,10 @@ rpmlint_finds_nothing() {
     rpmlint --strict --config rpm/rpmlint.toml rpm/provisionerd.spec "$work"/first/*.rpm
 }
 
-# As on a host of its own, from the .src.rpm alone; a later release, to upgrade to. Linked against the
-# libraries of this Debian, as one built on Fedora is against those of Fedora.
+# As on a host of its own, from the .src.rpm alone, by Amazon's compiler; a later release, to upgrade to.
+# Linked against the libraries of this Debian, as one built on Fedora is against those of Fedora.
 source_package_builds() {
-    rpmbuild --rebuild --nodeps --load rpm/macros.systemd --define "_topdir $work/rebuild" \
+    CC=gcc-11 rpmbuild --rebuild --nodeps --load rpm/macros.systemd --define "_topdir $work/rebuild" \
         --define "dist .later" --define "build_ldflags -s" \
         --define "__os_install_post bash /usr/lib/rpm/brp-compress" \
         "$work"/first/*.src.rpm || return
@@ -168,7 +168,7 @@ check_build() {
     [ "$failed" -eq 0 ] || return
     check "a second build, elsewhere" rpm/build.sh "$elsewhere" "$sources" "$work/second"
     check "both have the same hashes" same_files rpm
-    check "the .src.rpm builds" source_package_builds
+    check "the .src.rpm builds, by gcc 11" source_package_builds
     check "rpmlint has no error and no warning" rpmlint_finds_nothing
     check "program and package are of the same version" versions_agree
     check "provisionerd: files, modes, owners, flags" daemon_files
