@@ -11,10 +11,11 @@ PACKAGES_analyze="clang clang-tools cppcheck"
 PACKAGES_packages="debhelper dpkg-dev fakeroot lintian git"
 PACKAGES_arm64="debootstrap binutils util-linux"
 PACKAGES_container="debootstrap podman runc conmon iproute2 openssl util-linux python3-venv python3-pip"
-PACKAGES_rpm="rpm rpmlint binutils debootstrap"
+PACKAGES_rpm="rpm rpmlint binutils gcc-11 debootstrap"
 PACKAGES_tarball="patch xz-utils openssl debootstrap util-linux"
 PACKAGES_distributions="debootstrap util-linux"
-PACKAGES_host="debootstrap systemd-container iproute2 openssl util-linux"
+PACKAGES_host="debootstrap systemd-container iproute2 openssl strace util-linux"
+PACKAGES_booted="debhelper dpkg-dev fakeroot git systemd systemd-container dbus openssl util-linux"
 
 # setup_packages GROUP...: by apt-get, if any package of these groups is missing.
 setup_packages() {
