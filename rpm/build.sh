@@ -42,7 +42,7 @@ stand_in libcurl libcurl.so libcurl.so.4
 stand_in json-c libjson-c.so libjson-c.so.5
 
 # --nodeps: what is there is known to dpkg, not to rpm.
-env -u CFLAGS -u CPPFLAGS -u LDFLAGS -u MAKEFLAGS -u BUILD -u V -u SOURCE_DATE_EPOCH \
+env -u CC -u CFLAGS -u CPPFLAGS -u LDFLAGS -u MAKEFLAGS -u BUILD -u V -u SOURCE_DATE_EPOCH \
     rpmbuild -ba --nodeps --load "$tree/rpm/macros.systemd" \
     --define "_topdir $topdir" \
     --define "build_ldflags -s -L$topdir/lib" \

@@ -11,6 +11,7 @@
 #include "src/cleanup.h"
 
 #define TRICKLE_INTERVAL_MS MS_PER_SECOND
+#define CONTENT_TOO_LARGE 413 /* libmicrohttpd's name for it changed after 0.9.73 (Amazon Linux) */
 
 struct exchange {
     struct exchanges *owner;
@@ -243,7 +244,7 @@ static enum MHD_Result handle(struct exchange *exchange, const char *method)
         return refuse(exchange->connection, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                       "too many header fields\n");
     if (exchange->too_large)
-        return refuse(exchange->connection, MHD_HTTP_CONTENT_TOO_LARGE, "too large a body\n");
+        return refuse(exchange->connection, CONTENT_TOO_LARGE, "too large a body\n");
 
     char *path = path_of(exchange->uri);
     char *query = strchr(path, '?');

@@ -144,7 +144,7 @@ static int add(struct json_object *object, const char *name, struct json_object 
 
 int sim_json_add(struct json_object *object, const char *name, struct json_object *value)
 {
-    return add(object, name, value, JSON_C_OBJECT_ADD_CONSTANT_KEY);
+    return add(object, name, value, JSON_C_OBJECT_KEY_IS_CONSTANT);
 }
 
 int sim_json_add_copied(struct json_object *object, const char *name, struct json_object *value)

@@ -19,6 +19,7 @@
 #include <sys/queue.h>
 
 #include "cleanup.h"
+#include "http/http_authorities.h"
 #include "http/http_crypto.h"
 #include "http/http_transfer.h"
 #include "log.h"
@@ -285,8 +286,12 @@ int http_new(struct loop *loop, const struct http_options *options, struct http 
     TAILQ_INIT(&http->watches);
     TAILQ_INIT(&http->running);
     TAILQ_INIT(&http->finished);
-    if (options && options->ca_bundle) {
-        http->ca_bundle = strdup(options->ca_bundle);
+    const char *ca_bundle = options ? options->ca_bundle : NULL;
+    if (!ca_bundle)
+        ca_bundle =
+            http_authorities_find(curl_version_info(CURLVERSION_NOW), http_authorities_files);
+    if (ca_bundle) {
+        http->ca_bundle = strdup(ca_bundle);
         if (!http->ca_bundle)
             return -ENOMEM;
     }

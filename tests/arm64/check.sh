@@ -20,11 +20,16 @@ triplet=aarch64-linux-gnu
 seeds=$(seq 1 40)
 read_out=11
 
-root=$(tests/arm64/root.sh) || exit
-work=$(mktemp -d /var/tmp/provisionerd-arm64-XXXXXX)
+# shellcheck source=tests/host/checks.sh
+. tests/host/checks.sh
 # shellcheck source=tests/tools/tally.sh
 . tests/tools/tally.sh
 trap 'rm -rf --one-file-system "$work" "$logs"' EXIT
+# One at a time: a root that is out of date is removed by the next.
+mkdir -p .cache/arm64
+exec 9>.cache/arm64/lock
+flock 9
+root=$(tests/arm64/root.sh) || exit
 
 # in_root FOLDER COMMAND...: in a folder of $work, which is /mnt there, and with a /tmp of its own: the
 # root stays as it is.
@@ -38,11 +43,7 @@ in_root() {
 }
 
 cross_build() { # TREE OUT, below $work
-    in_root "$1" tests/host/build-packages.sh . "/mnt/$2" --host-arch arm64
-}
-
-have_same_hashes() {
-    diff <(cd "$work/first" && sha256sum -- *.deb) <(cd "$work/second" && sha256sum -- *.deb)
+    in_root "${1#"$work/"}" tests/host/build-packages.sh . "/mnt/$2" --host-arch arm64
 }
 
 lintian_finds_nothing() {
@@ -129,15 +130,15 @@ on_arm64() {
 }
 
 traces_are_the_same() {
-    local seed here there same=0 other=0
+    local seed native emulated same=0 other=0
     for seed in $seeds; do
-        here=$(trace "$seed" "$work/tree/native/simulate")
-        there=$(trace "$seed" on_arm64)
-        if [ -n "$here" ] && [ "$here" = "$there" ]; then
+        native=$(trace "$seed" "$work/tree/native/simulate")
+        emulated=$(trace "$seed" on_arm64)
+        if [ -n "$native" ] && [ "$native" = "$emulated" ]; then
             same=$((same + 1))
         else
             other=$((other + 1))
-            echo "seed $seed: the trace is $here on amd64, and $there on arm64"
+            echo "seed $seed: the trace is $native on amd64, and $emulated on arm64"
         fi
     done
     echo "$same passed, $other failed"
@@ -164,24 +165,24 @@ wrap() {
 
 the_programs_start() {
     local version
-    version=$(sed -n 's/^VERSION := //p' Makefile)
+    version=$(program_version)
     [ "$(in_root tree packaged/provisionerd --version)" = "provisionerd $version" ] &&
         [ "$(in_root tree packaged/provisionerd-sim --version)" = "provisionerd-sim $version" ] &&
         in_root tree packaged/provisionerd --check-config etc/provisionerd.ini
 }
 
-tests/host/copy-tree.sh "$work/tree" || exit
-mkdir -p "$work/here" "$work/another-place/of-a-longer-name"
-cp -a "$work/tree" "$work/here/provisionerd"
-cp -a "$work/tree" "$work/another-place/of-a-longer-name/provisionerd"
-cp -a "$work/tree" "$work/amd64-tree"
+two_copies
+cp -a "$here" "$work/tree"
+mkdir "$work/on-amd64"
+cp -a "$here" "$work/on-amd64/provisionerd"
 
-step "the packages build for arm64" cross_build here/provisionerd first
-[ "$failed" -eq 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
-step "a second build, elsewhere" cross_build another-place/of-a-longer-name/provisionerd second
-step "both have the same hashes" have_same_hashes
+step "the packages build for arm64" cross_build "$here" first
+[ "$failed" -eq 0 ] || { finish; exit; }
+step "a second build, elsewhere" cross_build "$elsewhere" second
+step "both have the same hashes" same_files deb
 step "lintian has no error and no warning" lintian_finds_nothing
-step "the packages build for amd64" tests/host/build-packages.sh "$work/amd64-tree" "$work/amd64"
+step "the packages build for amd64" tests/host/build-packages.sh \
+    "$work/on-amd64/provisionerd" "$work/amd64"
 step "they can be unpacked" unpack
 step "programs are hardened ones of AArch64" programs_are_of_arm64
 step "the packages say arm64" packages_say_arm64
@@ -204,5 +205,4 @@ if [ "$failed" -eq 0 ]; then
     (cd "$out" && stat --format '%s bytes  %n' -- *.deb)
 fi
 echo
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 # What comes beside the packages that debian/control names; and what the tests need.
+# shellcheck source=tests/tools/setup.sh
+. tests/tools/setup.sh
 tools="crossbuild-essential-arm64 debhelper dpkg-dev fakeroot make qemu-user-static python3 openssl mandoc"
 tested="libcmocka-dev:arm64"
 root=.cache/arm64/bookworm-$(cat debian/control tests/arm64/root.sh | sha256sum | cut -c 1-12)
@@ -22,11 +24,9 @@ new=$root.new
 log=.cache/arm64/root.log
 
 make_root() {
-    debootstrap --variant=minbase bookworm "$new"
-    # As this machine reaches the mirrors and trusts them.
+    cp -a --reflink=auto "$(tests/host/debian-root.sh bookworm)" "$new"
     cp /etc/resolv.conf "$new/etc/"
-    cp -r /etc/apt/apt.conf.d "$new/etc/apt/"
-    rm -f "$new"/etc/apt/apt.conf.d/*packagekit* "$new"/etc/apt/apt.conf.d/*appstream*
+    copy_apt_settings "$new"
     mkdir "$new/provisionerd"
     cp -r debian "$new/provisionerd/"
     chroot "$new" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \

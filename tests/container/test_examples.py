@@ -18,7 +18,9 @@ def example(name):
 
 def complaints(service, operation, parameters):
     model = botocore.session.get_session().get_service_model(service).operation_model(operation)
-    report = botocore.validate.ParamValidator().validate(parameters, model.input_shape)
+    generated = {name: "generated" for name in model.idempotent_members}  # as the AWS CLI does it
+    report = botocore.validate.ParamValidator().validate({**generated, **parameters},
+                                                         model.input_shape)
     return report.generate_report()
 
 

@@ -4,7 +4,7 @@
 import re
 import time
 
-from container import CONFIG, IMAGE, UID, Container, TaskStory, eventually, figure, podman
+from container import IMAGE, SOURCE, UID, Container, TaskStory, eventually, figure, podman
 from harness import ASLEEP, AWAKE, CLUSTER, REGION
 
 STOP_TIMEOUT_S = 15  # the daemon's own is 10 s; ECS's, in examples/ecs, 30 s
@@ -126,11 +126,12 @@ class Replaced(TaskStory):
 
 class WithItsOwnConfiguration(TaskStory):
     def test_an_image_made_from_this_one(self):
-        """The two lines that README.md shows."""
+        """By the lines that README.md shows."""
         self.write_config()
         image = f"localhost/{self.volume}"
-        (self.directory / "Containerfile").write_text(
-            f"FROM {IMAGE}\nCOPY provisionerd.ini {CONFIG}\n")
+        lines = re.search(r"```dockerfile\n(.*?)```", (SOURCE / "README.md").read_text(), re.DOTALL)[1]
+        (self.directory / "Containerfile").write_text(lines.replace("FROM provisionerd\n",
+                                                                    f"FROM {IMAGE}\n"))
         podman("build", "--pull=never", "--tag", image, self.directory)
         self.addCleanup(podman, "rmi", "--force", image, check=False)
         self.daemon = Container(self.directory, image=image, arguments=["--check-config"])

@@ -44,6 +44,7 @@ TOOLS = ("bash", "base64", "basename", "cat", "chmod", "cp", "cut", "find", "ins
 
 ENTER = """
 set -eu
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 root=$1
 shift
 mount --rbind /dev "$root/dev"

@@ -193,6 +193,8 @@ HOSTILE = {**STAGING,
 # What neither may take. The values would be lines, sections or resources of their own.
 WRONG = {
     "a line of its own in the pattern": {"pattern": '"x"\nservices = all'},
+    "a line of its own within the pattern's text": {"pattern": '"x\ncluster = y"'},
+    "a line of its own within the pattern's expression": {"pattern": "/x\ncluster = y/"},
     "a pattern that is neither": {"pattern": "/api/v1"},
     "text behind the pattern": {"pattern": '"x" "y"'},
     "a quote that ends early": {"pattern": '"x\\"'},

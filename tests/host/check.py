@@ -7,6 +7,7 @@ Closes with the figures and with "N passed, N failed"; the exit status is 0 if n
 
 import argparse
 import pathlib
+import signal
 import sys
 import time
 import unittest
@@ -14,6 +15,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
+from machine import Machine  # noqa: E402
 from run import Result, flatten  # noqa: E402  (tests/e2e/run.py)
 from story import FIGURES  # noqa: E402
 
@@ -50,16 +52,43 @@ class Report(Result):
             self._tell(test)
 
 
+class Ended(Exception):
+    """By a signal: the test at hand fails, what it and its class arranged goes, and no other begins."""
+
+
+def watch_signals(report):
+    def end(number, _frame):
+        for same in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(same, signal.SIG_IGN)
+        report.stop()
+        raise Ended(signal.Signals(number).name)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+
+
+def is_chosen(test, names, is_short):
+    if is_short and not getattr(getattr(test, getattr(test, "_testMethodName", ""), None),
+                                "is_telling", False):
+        return False
+    return not names or any(name in test.id() for name in names)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-k", action="append", default=[], metavar="NAME",
                         help="only tests with this in their name")
-    names = parser.parse_args().k
+    parser.add_argument("--short", action="store_true", help="only the most telling ones")
+    arguments = parser.parse_args()
     found = unittest.defaultTestLoader.discover(str(HERE), "test_*.py", str(HERE))
     suite = unittest.TestSuite(test for test in flatten(found)
-                               if not names or any(name in test.id() for name in names))
+                               if is_chosen(test, arguments.k, arguments.short))
     report = Report()
-    suite.run(report)
+    watch_signals(report)
+    try:
+        suite.run(report)
+    finally:
+        Machine.remove_all()
     failed = len(report.failures) + len(report.errors)
     print()
     for name, value in FIGURES:

@@ -21,6 +21,7 @@ if [ ! -d "$root" ]; then
         exit 1
     }
     rm -rf "$root.$$"/var/cache/apt/archives/*.deb "$root.$$"/var/lib/apt/lists/*
-    mv "$root.$$" "$root"
+    # Somebody else may have made it meanwhile.
+    mv --no-target-directory "$root.$$" "$root" 2>/dev/null || rm -rf --one-file-system "$root.$$"
 fi
 realpath "$root"

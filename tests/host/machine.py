@@ -2,11 +2,12 @@
 """A Debian 12 of its own, booted by systemd-nspawn, with the packages installed as a user installs
 them: a real systemd, a real journal, a real D-Bus.
 
-Nothing is installed on the host and nothing registered there: the machine is a folder and a process,
-and gone afterwards. Unless it has a network of its own it shares the host's loopback, so that a
-simulated AWS on the host is within reach.
+Nothing is installed on the host and nothing registered there: the machine is a folder, a group of
+processes, and gone afterwards. Unless it has a network of its own it shares the host's loopback, so
+that a simulated AWS on the host is within reach.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -16,8 +17,10 @@ import subprocess
 import tempfile
 
 import harness
+from cgroups import Group
 from harness import Program, eventually
 
+HERE = pathlib.Path(__file__).resolve().parent
 UNIT = "provisionerd.service"
 # A look costs a process or two in the machine.
 harness.LOOK_EVERY_S = 0.2
@@ -31,35 +34,42 @@ class Failed(AssertionError):
 
 
 class Machine:
-    def __init__(self, packages=()):
-        """Not yet booted. `packages` are the .deb files to lay into its /root."""
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="provisionerd-host-", dir="/var/tmp"))
+    existing = set()
+
+    def __init__(self):
+        """Not yet booted."""
+        self.folder = pathlib.Path(tempfile.mkdtemp(
+            prefix="machine-", dir=os.environ["PROVISIONERD_HOST_WORK"]))
         self.root = self.folder / "root"
+        self.group = None
+        self.nspawn = None
+        self.pid = None
+        self.existing.add(self)
         subprocess.run(["cp", "-a", "--reflink=auto", os.environ["PROVISIONERD_HOST_ROOT"],
                         self.root], check=True)
-        for package in packages:
-            shutil.copy(package, self.root / "root")
         (self.root / "etc/resolv.conf").unlink(missing_ok=True)
         self.write("/etc/resolv.conf", RESOLV_CONF)
         # A machine that is tested has no business with the distribution's servers.
         for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
             (self.root / "etc/systemd/system" / timer).symlink_to("/dev/null")
-        self.nspawn = None
-        self.pid = None
 
     # Power
 
     @property
     def name(self):
         """As short as the name of a network interface has to be."""
-        return "pd" + re.sub("[^a-z0-9]", "", self.folder.name.removeprefix(
-            "provisionerd-host-").lower())
+        return "pd" + re.sub("[^a-z0-9]", "", self.folder.name.removeprefix("machine-").lower())
 
     def boot(self, *options):
+        """With cgroup v2, as Debian 12 has it, whatever the host has. bpf() is how IPAddressDeny=
+        is enforced; the others, so that it is the unit that refuses them."""
+        self.group = Group(self.name, "systemd", "")
         self.nspawn = Program("machine", [
             "systemd-nspawn", "--quiet", f"--directory={self.root}", "--boot", "--register=no",
             "--keep-unit", f"--machine={self.name}", "--resolv-conf=off", "--console=pipe",
-            *options], env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+            "--system-call-filter=bpf adjtimex clock_adjtime syslog", *options], prepare=self.group.take, env={
+                "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
+                "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
         self.pid = eventually(self._find_init, "the machine's init runs")
         eventually(lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip()
                    in ("running", "degraded"), "the machine has booted")
@@ -79,10 +89,21 @@ class Machine:
         if self.nspawn:
             self.nspawn.end()  # SIGTERM is an orderly shutdown, see KillSignal= of --boot
             self.nspawn = None
+        if self.group:
+            self.group.remove()
+            self.group = None
 
     def remove(self):
         self.power_off()
         subprocess.run(["rm", "-rf", "--one-file-system", self.folder], check=True)
+        self.existing.discard(self)
+
+    @classmethod
+    def remove_all(cls):
+        """Whatever is left of a run that was ended."""
+        for machine in list(cls.existing):
+            with contextlib.suppress(Exception):
+                machine.remove()
 
     # Within
 
@@ -149,25 +170,32 @@ class Machine:
         newest = int(self.journal("--lines=1")[0]["__REALTIME_TIMESTAMP"]) + 1
         return f"@{newest // 1_000_000}.{newest % 1_000_000:06d}"
 
-    def install(self, package):
-        return self.run("dpkg", "--install", f"/root/{pathlib.Path(package).name}")
+    def install(self, package, *options):
+        """As a person's apt does, and an unattended one: an edited conffile stays as it is."""
+        shutil.copy(package, self.root / "root")
+        return self.run("dpkg", "--install", "--force-confdef", *options,
+                        f"/root/{pathlib.Path(package).name}")
 
 
-def package(name):
+def package(name, folder=None):
     """The .deb that was built."""
-    found = list(pathlib.Path(os.environ["PROVISIONERD_PACKAGES"]).glob(f"{name}_*.deb"))
+    found = list(pathlib.Path(folder or os.environ["PROVISIONERD_PACKAGES"]).glob(f"{name}_*.deb"))
     assert len(found) == 1, f"{name}: {found}"
     return found[0]
 
 
-def as_next_version(file, folder):
-    """The same package, of a version that comes after: what an upgrade is to dpkg and systemd."""
-    tree = pathlib.Path(folder) / "next"
-    subprocess.run(["dpkg-deb", "--raw-extract", file, tree], check=True)
-    control = tree / "DEBIAN/control"
-    control.write_text(re.sub(r"^(Version: .*)$", r"\1+next", control.read_text(),
-                              flags=re.MULTILINE))
-    built = pathlib.Path(folder) / (file.stem + "-next.deb")
-    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, built], check=True,
-                   stdout=subprocess.DEVNULL)
-    return built
+def build_next_version(folder):
+    """The packages of the version to come, from this very source: another program, which says so,
+    and another /etc/provisionerd.ini. Returns the version and where they are."""
+    tree, out = folder / "build/provisionerd", folder / "packages"
+    subprocess.run([HERE / "copy-tree.sh", tree], check=True)
+    makefile, changelog = tree / "Makefile", tree / "debian/changelog"
+    version = re.search("^VERSION := (.*)$", makefile.read_text(), re.MULTILINE)[1]
+    following = f"{version}+next"
+    makefile.write_text(makefile.read_text().replace(f"VERSION := {version}\n",
+                                                     f"VERSION := {following}\n"))
+    changelog.write_text(changelog.read_text().replace(f"({version})", f"({following})", 1))
+    with (tree / "etc/provisionerd.ini").open("a") as conffile:
+        conffile.write(f"\n# As {following} has it.\n")
+    subprocess.run([HERE / "build-packages.sh", tree, out], check=True)
+    return following, out

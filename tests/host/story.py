@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A story of the daemon as a service of a machine."""
 
+import contextlib
+import os
 import pathlib
 import re
 import shlex
+import threading
 
 from harness import (ACCESS_KEY, ASLEEP, AWAKE, SECRET_KEY, Authority, Sim, Story, TimedOut,
                      eventually, world)
@@ -22,21 +25,33 @@ def figure(name, value):
     FIGURES.append((name, value))
 
 
-class HostStory(Story):
-    """One machine for all stories of a class, each beginning with a daemon that has never run."""
+def telling(test):
+    """Of the short form, which is part of `./run check`."""
+    test.is_telling = True
+    return test
 
-    BOOT_OPTIONS = ()
+
+class HostStory(Story):
+    """A booted machine on which the package is installed; each story begins with a daemon that has
+    never run. The machine is the same for all, unless a class arranges one of its own."""
+
+    machine = None
+    _shared = None
 
     @classmethod
     def setUpClass(cls):
-        cls.machine = Machine([package("provisionerd")])
-        cls.addClassCleanup(cls.machine.remove)
-        cls.arrange_machine()
+        if not HostStory._shared:
+            machine = Machine()
+            machine.boot()
+            machine.install(package("provisionerd"))
+            HostStory._shared = machine
+        cls.machine = HostStory._shared
 
     @classmethod
-    def arrange_machine(cls):
-        cls.machine.boot(*cls.BOOT_OPTIONS)
-        cls.machine.install(package("provisionerd"))
+    def arrange_own_machine(cls):
+        """Not yet booted."""
+        cls.machine = Machine()
+        cls.addClassCleanup(cls.machine.remove)
 
     def setUp(self):
         super().setUp()
@@ -110,6 +125,28 @@ class HostStory(Story):
         """What somebody does who has edited the configuration."""
         self.machine.systemctl("start")
         self.assertEqual("active", self.machine.state)
+
+    @contextlib.contextmanager
+    def start_held(self):
+        """Until the end of the `with`, its process has not yet read all of its configuration: a part
+        of that is a pipe that nobody has written to."""
+        folder = self.machine.root / "etc/provisionerd.ini.d"
+        folder.mkdir()
+        pipe = folder / "slow.ini"
+        os.mkfifo(pipe, 0o644)
+        self.machine.systemctl("start", "--no-block", UNIT)
+        eventually(lambda: self.machine.run("cat", f"/proc/{self.machine.main_pid}/comm", check=False)
+                   .stdout == "provisionerd\n", "its process is there")
+        try:
+            yield
+        finally:
+            writer = threading.Thread(daemon=True, target=pipe.write_text, args=(
+                "[provisionerd]\nlog_level = info\n",))
+            writer.start()
+        eventually(lambda: self.machine.state == "active", "it is active")
+        writer.join()
+        pipe.unlink()
+        folder.rmdir()
 
     def start(self, scenario=None, **config):
         self.start_sim(scenario)

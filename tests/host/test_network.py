@@ -3,11 +3,12 @@
 
 import contextlib
 import json
+import os
 import subprocess
 
 from harness import (ACCESS_KEY, ASLEEP, SECRET_KEY, Sim, free_port, world)
 from machine import UNIT, package
-from story import AWS_NAME, HostStory
+from story import AWS_NAME, HostStory, telling
 
 ROLE = "arn:aws:iam::123456789012:role/bastion"
 
@@ -21,6 +22,7 @@ class Credentials(HostStory):
                   if call["operation"] in ("FilterLogEvents", "UpdateService")}
         self.assertTrue(signed and all(map(key, signed)), signed)
 
+    @telling
     def test_load_credential(self):
         """A file that only root can read; the daemon's user gets it from systemd."""
         self.start_sim()
@@ -34,6 +36,7 @@ class Credentials(HostStory):
         self.start_service()
         self.assert_story_with("aws-credentials", lambda key: key == ACCESS_KEY)
 
+    @telling
     def test_the_role_of_the_instance(self):
         """IMDSv2, region and all."""
         self.start_sim(world(roles=[{"arn": ROLE}], imds={"enabled": True, "role": "bastion"}))
@@ -59,7 +62,8 @@ class BootStory(HostStory):
     """Each story is a boot of its own, with the unit enabled."""
 
     @classmethod
-    def arrange_machine(cls):
+    def setUpClass(cls):
+        cls.arrange_own_machine()
         cls.machine.boot()
         cls.machine.install(package("provisionerd"))
         cls.machine.systemctl("enable", "--quiet", UNIT)
@@ -136,11 +140,15 @@ class Boot(BootStory):
 class NetworkComesLate(BootStory):
     """A machine with a network of its own: one interface, which nobody has configured at boot."""
 
-    # RFC 2544: in use by nobody but measurements.
-    HOST, GUEST = "198.18.53.1", "198.18.53.2"
+    def setUp(self):
+        # RFC 2544: in use by nobody but measurements. Another run has other ones.
+        self.host, self.guest = (f"198.{18 + os.getpid() // 2**14 % 2}."
+                                 f"{os.getpid() // 2**6 % 2**8}.{os.getpid() % 2**6 * 4 + end}"
+                                 for end in (1, 2))
+        super().setUp()
 
     def certificate_names(self):
-        return (f"IP:{self.HOST}",)
+        return (f"IP:{self.host}",)
 
     @property
     def host_interface(self):
@@ -154,25 +162,25 @@ class NetworkComesLate(BootStory):
     def start_sim_for_the_guest(self):
         """Its HTTPS listens where the guest will see it; its administration on loopback."""
         self.sim = Sim(self.directory, world(), arguments=(
-            "--allow-remote", "--https-listen", f"{self.HOST}:0",
+            "--allow-remote", "--https-listen", f"{self.host}:0",
             "--cert", self.authority.certificate, "--key", self.authority.key))
         self.programs.insert(0, self.sim)
         port = json.loads((self.directory / "sim.port").read_text())["https"]
-        self.sim.https_url = f"https://{self.HOST}:{port}"
+        self.sim.https_url = f"https://{self.host}:{port}"
 
     def test_the_network_comes_after_the_daemon(self):
         with contextlib.ExitStack() as stack:
             # The address is the host's before the machine is there: the sim binds it.
-            self.ip("address", "add", f"{self.HOST}/32", "dev", "lo")
-            stack.callback(self.ip, "address", "delete", f"{self.HOST}/32", "dev", "lo")
+            self.ip("address", "add", f"{self.host}/32", "dev", "lo")
+            stack.callback(self.ip, "address", "delete", f"{self.host}/32", "dev", "lo")
             self.start_sim_for_the_guest()
             self.write_config()
             self.boot("--network-veth")
             self.assert_active_and_in_trouble()
             self.assert_nothing_sleeps()
-            self.ip("address", "add", self.HOST, "peer", self.GUEST, "dev", self.host_interface)
+            self.ip("address", "add", self.host, "peer", self.guest, "dev", self.host_interface)
             self.ip("link", "set", self.host_interface, "up")
-            self.ip("address", "add", self.GUEST, "peer", self.HOST, "dev", "host0",
+            self.ip("address", "add", self.guest, "peer", self.host, "dev", "host0",
                     pid=self.machine.pid)
             self.ip("link", "set", "host0", "up", pid=self.machine.pid)
             self.assert_whole_job()

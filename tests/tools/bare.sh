@@ -16,9 +16,9 @@ echo "Making a bare Debian 12 in $root"
 debootstrap --variant=minbase bookworm "$root" >"$root.log" 2>&1 || { tail "$root.log"; exit 1; }
 rm -f "$root.log"
 cp /etc/resolv.conf "$root/etc/"
-cp -r /etc/apt/sources.list* /etc/apt/apt.conf.d "$root/etc/apt/"
-rm -f "$root"/etc/apt/sources.list.d/*.disabled* "$root"/etc/apt/apt.conf.d/*packagekit* \
-    "$root"/etc/apt/apt.conf.d/*appstream*
+cp -r /etc/apt/sources.list* "$root/etc/apt/"
+rm -f "$root"/etc/apt/sources.list.d/*.disabled*
+copy_apt_settings "$root"
 [ -f /etc/pip.conf ] && cp /etc/pip.conf "$root/etc/"
 # Hosts behind a proxy of their own CA: pip and apt in the root must trust it as this host does.
 mkdir -p "$root/usr/local/share/ca-certificates" "$root/etc/ssl/certs"

@@ -11,7 +11,11 @@ PACKAGES_analyze="clang clang-tools cppcheck"
 PACKAGES_packages="debhelper dpkg-dev fakeroot lintian git"
 PACKAGES_arm64="debootstrap binutils util-linux"
 PACKAGES_container="debootstrap podman runc conmon iproute2 openssl util-linux python3-venv python3-pip"
-PACKAGES_host="debootstrap systemd-container iproute2 openssl util-linux"
+PACKAGES_rpm="rpm rpmlint binutils gcc-11 debootstrap"
+PACKAGES_tarball="patch xz-utils openssl debootstrap util-linux"
+PACKAGES_distributions="debootstrap util-linux"
+PACKAGES_host="debootstrap systemd-container iproute2 openssl strace util-linux"
+PACKAGES_booted="debhelper dpkg-dev fakeroot git systemd systemd-container dbus openssl util-linux"
 
 # setup_packages GROUP...: by apt-get, if any package of these groups is missing.
 setup_packages() {
@@ -36,6 +40,13 @@ setup_packages() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq update
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
         "${missing[@]}" >/dev/null
+}
+
+# copy_apt_settings ROOT: so that apt in there reaches its mirrors as it does here. What the desktop wants
+# to be told of is not there.
+copy_apt_settings() {
+    cp -r /etc/apt/apt.conf.d "$1/etc/apt/"
+    rm -f "$1"/etc/apt/apt.conf.d/*packagekit* "$1"/etc/apt/apt.conf.d/*appstream*
 }
 
 # A virtual environment with the independent witnesses: botocore, the AWS CLI, moto.
