@@ -16,7 +16,7 @@ rm -rf "${folder:?}"/*
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/provisionerd-libraries-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 export CFLAGS="-O2 -fPIC -ffunction-sections -fdata-sections -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$work=."
-unset CPPFLAGS LDFLAGS MAKEFLAGS
+unset CC CPPFLAGS LDFLAGS MAKEFLAGS
 
 # configured NAME OPTION...: what configure was made from is older or newer than itself as the patches
 # happen to fall; it is taken as it is.

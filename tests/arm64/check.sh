@@ -17,7 +17,7 @@ cd "$(dirname "$0")/../.." || exit
 out=${1:-build/packages/arm64}
 triplet=aarch64-linux-gnu
 # Worlds of the simulation whose traces are compared, and one that is compared byte by byte.
-seeds=$(seq 1 40)
+seeds=$(seq 1 20)
 read_out=11
 
 # shellcheck source=tests/host/checks.sh
@@ -145,9 +145,10 @@ traces_are_the_same() {
     [ "$other" -eq 0 ]
 }
 
+# How fast it went is not part of it.
 one_trace_byte_by_byte() {
-    "$work/tree/native/simulate" --seed $read_out --days 4 --trace >"$work/amd64.trace"
-    on_arm64 --seed $read_out --days 4 --trace >"$work/arm64.trace"
+    "$work/tree/native/simulate" --seed $read_out --days 4 --trace | grep -v 'CPU second' >"$work/amd64.trace"
+    on_arm64 --seed $read_out --days 4 --trace | grep -v 'CPU second' >"$work/arm64.trace"
     [ "$(wc -l <"$work/amd64.trace")" -gt 1000 ] && cmp "$work/amd64.trace" "$work/arm64.trace"
 }
 

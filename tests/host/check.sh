@@ -3,19 +3,31 @@
 # booted, and what can be seen of it from outside. Closes with "N passed, N failed". Needs root.
 #
 # The Debian is made by debootstrap once, and kept in .cache/host/; PACKAGES=FOLDER takes packages that
-# are built already. Several runs may go on beside each other; one that is ended by SIGTERM, SIGINT or
-# SIGHUP leaves nothing behind, and what one leaves that is killed is removed by the next.
+# are built already. --short, which is part of `./run check`: the most telling tests, in a Debian of the
+# files that this host has installed; where no machine can be booted it says why, and exits 77.
+#
+# Several runs may go on beside each other; one that is ended by SIGTERM, SIGINT or SIGHUP leaves nothing
+# behind, and what one leaves that is killed is removed by the next.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-[ "$(id -u)" -eq 0 ] || {
-    echo "./run check-host needs root, for debootstrap and systemd-nspawn" >&2
+is_short=
+[ "${1:-}" != --short ] || is_short=yes
+
+# cannot WHY
+cannot() {
+    [ -z "$is_short" ] || { echo "$*"; exit 77; }
+    echo "$*" >&2
     exit 1
 }
 
+[ "$(id -u)" -eq 0 ] || cannot "it needs root, for systemd-nspawn"
+for command in systemd-nspawn dpkg-buildpackage dh nsenter flock; do
+    command -v "$command" >/dev/null || cannot "it needs $command"
+done
+
 # What a Debian on a bastion has anyway, and what the packages depend on.
-include=systemd,systemd-sysv,dbus,ca-certificates,libcurl4,libinih1,libjson-c5,libmicrohttpd12
-include=$include,libssl3,libsystemd0
+include=systemd,dbus,ca-certificates,libcurl4,libinih1,libjson-c5,libmicrohttpd12,libssl3,libsystemd0
 
 base=${TMPDIR:-/var/tmp}
 work=
@@ -90,13 +102,16 @@ make_root() {
     flock --shared 9
 }
 
-if [ "${1:-}" = --short ]; then
+if [ -n "$is_short" ]; then
     root=$work/debian
     run python3 tests/host/debian_of_host.py "$include" "$root"
 else
+    include=systemd-sysv,$include
     root=.cache/host/bookworm-$(sha256sum <<<"$include" | cut -c 1-12)
     make_root "$root"
 fi
+run systemd-nspawn --quiet --register=no --keep-unit --directory="$root" --read-only --machine=trial \
+    true >"$work/log" 2>&1 || cannot "systemd-nspawn does not work here: $(tail -n 1 "$work/log")"
 
 packages=${PACKAGES:-}
 if [ -z "$packages" ]; then

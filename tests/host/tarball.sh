@@ -13,15 +13,15 @@ out=${1:-build/packages}
 . tests/host/checks.sh
 sources=.cache/sources
 libraries=.cache/static
-name=provisionerd-$(program_version)-linux-$(uname -m)
+tarball=provisionerd-$(program_version)-linux-$(uname -m)
 
 unpacks() {
-    mkdir "$work/unpacked" && tar --extract --file "$work/first/$name.tar.gz" --directory "$work/unpacked" &&
-        [ "$(ls "$work/unpacked")" = "$name" ]
+    mkdir "$work/unpacked" && tar --extract --file "$work/first/$tarball.tar.gz" --directory "$work/unpacked" &&
+        [ "$(ls "$work/unpacked")" = "$tarball" ]
 }
 
 has_the_files() {
-    diff - <(cd "$work/unpacked/$name" && find . -type f -printf '%m %P\n' | sort -k 2) <<END
+    diff - <(cd "$work/unpacked/$tarball" && find . -type f -printf '%m %P\n' | sort -k 2) <<END
 644 README.md
 644 files/etc/provisionerd.ini
 755 files/usr/local/bin/provisionerd-sim
@@ -53,7 +53,7 @@ END
 
 needs_nothing_else() {
     local program
-    for program in "$work/unpacked/$name"/files/usr/local/*bin/*; do
+    for program in "$work/unpacked/$tarball"/files/usr/local/*bin/*; do
         echo "$program:"
         readelf --dynamic "$program" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | tee "$work/needed"
         ! grep -vE '^(libc\.so\.6|libsystemd\.so\.0|ld-linux-.*)$' "$work/needed" || return
@@ -62,7 +62,7 @@ needs_nothing_else() {
 
 # newest PREFIX: of the versions of symbols that the programs ask for.
 newest() {
-    nm --dynamic --undefined-only "$work/unpacked/$name"/files/usr/local/*bin/* |
+    nm --dynamic --undefined-only "$work/unpacked/$tarball"/files/usr/local/*bin/* |
         sed -n "s/.*@$1_//p" | sort -V | tail -n 1
 }
 
@@ -76,17 +76,17 @@ into_a_folder() {
     local root="$work/a root" prefix
     for prefix in /usr/local /opt/provisionerd; do
         rm -rf "$root"
-        "$work/unpacked/$name/install.sh" --destdir "$root" --prefix "$prefix" || return
+        "$work/unpacked/$tarball/install.sh" --destdir "$root" --prefix "$prefix" || return
         echo mine >"$root/etc/provisionerd.ini"
-        "$work/unpacked/$name/install.sh" --destdir "$root" --prefix "$prefix" || return
+        "$work/unpacked/$tarball/install.sh" --destdir "$root" --prefix "$prefix" || return
         [ "$(cat "$root/etc/provisionerd.ini")" = mine ] || return
         "$root$prefix/sbin/provisionerd" --version || return
         grep -rx "ExecStart=$prefix/sbin/provisionerd --config /etc/provisionerd.ini" "$root" || return
-        "$work/unpacked/$name/install.sh" --destdir "$root" --prefix "$prefix" --uninstall || return
+        "$work/unpacked/$tarball/install.sh" --destdir "$root" --prefix "$prefix" --uninstall || return
         (cd "$root" && find . -type f) | tee "$work/left"
         [ "$(cat "$work/left")" = ./etc/provisionerd.ini ] || return
     done
-    "$work/unpacked/$name/install.sh" --destdir "$root" --uninstall --purge || return
+    "$work/unpacked/$tarball/install.sh" --destdir "$root" --uninstall --purge || return
     [ -z "$(find "$root" -type f)" ]
 }
 
@@ -110,7 +110,7 @@ prepare_root() {
     local original
     original=$(tests/host/debian-root.sh "$1") || return
     root=$work/$1
-    cp -a "$original" "$root" && cp -a "$work/unpacked/$name" "$root/root/"
+    cp -a "$original" "$root" && cp -a "$work/unpacked/$tarball" "$root/root/"
     (cd "$root" && find . -type f | sort) >"$work/before"
     ! (cd "$root" && find . -name 'libcurl*.so*' -o -name 'libjson-c.so*' -o -name 'libinih.so*' \
         -o -name 'libmicrohttpd.so*' | grep .)
@@ -125,7 +125,7 @@ in_root() {
 }
 
 install_in_root() {
-    in_root chroot "$root" "/root/$name/install.sh" "$@"
+    in_root chroot "$root" "/root/$tarball/install.sh" "$@"
 }
 
 runs() {
@@ -192,10 +192,10 @@ if [ "$failed" -eq 0 ]; then
     fi
     mkdir -p "$out"
     rm -f "$out"/provisionerd-*-linux-"$(uname -m)".tar.gz
-    cp "$work/first/$name.tar.gz" "$out"
+    cp "$work/first/$tarball.tar.gz" "$out"
     echo
     printf '%-44s %12s %16s\n' "in $out" "bytes" "installed, KiB"
-    printf '%-44s %12d %16d\n\n' "$name.tar.gz" "$(stat -c %s "$out/$name.tar.gz")" \
-        "$(du --apparent-size -sk "$work/unpacked/$name/files" | cut -f 1)"
+    printf '%-44s %12d %16d\n\n' "$tarball.tar.gz" "$(stat -c %s "$out/$tarball.tar.gz")" \
+        "$(du --apparent-size -sk "$work/unpacked/$tarball/files" | cut -f 1)"
 fi
 finish

@@ -115,21 +115,21 @@ class Directives(HostStory):
     def probe_in_unit(self, drop_in=""):
         """The probe in the daemon's place."""
         self.write_drop_in("[Service]\nType=oneshot\nStandardOutput=truncate:/run/said\nExecStart=\n"
-                           f"ExecStart=/usr/local/sbin/probe\n{drop_in}")
+                           f"ExecStart=/usr/sbin/probe\n{drop_in}")
         self.machine.systemctl("start")
         return said_by_probe(self.machine.run("cat", "/run/said").stdout)
 
     @telling
     def test_doors_are_shut(self):
         machine = self.machine
-        compile_probe(machine.root / "usr/local/sbin/probe")
+        compile_probe(machine.root / "usr/sbin/probe")
         machine.run("mkdir", "-p", "/usr/lib/modules")
         machine.run("touch", "/tmp/of-another")
-        self.addCleanup(machine.run, "rm", "-rf", "/usr/local/sbin/probe", "/usr/lib/modules",
+        self.addCleanup(machine.run, "rm", "-rf", "/usr/sbin/probe", "/usr/lib/modules",
                         "/tmp/of-another", "/dev/shm/probe")
         outside = said_by_probe(machine.run(
             "systemd-run", "--quiet", "--wait", "--pipe", "--property=AmbientCapabilities=CAP_NET_RAW",
-            "/usr/local/sbin/probe").stdout)
+            "/usr/sbin/probe").stdout)
         self.assertEqual("", machine.run("rm", "/dev/shm/probe").stdout, "it left that")
 
         # Without the filter each has to stand for itself.

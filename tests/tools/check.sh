@@ -90,6 +90,7 @@ start "torture" tests/torture/check.sh build
 collect
 start "daemon, end to end, ASan and UBSan" \
     "$python" tests/e2e/run.py --build build/asan
+start "a service of a booted Debian" tests/host/check.sh --short
 step "simulation" tests/simulation/check.sh build build/asan build/clang
 collect
 step "simulation: a mistake in the daemon is found" tests/simulation/mutants/run.sh --short
