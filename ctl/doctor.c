@@ -115,6 +115,25 @@ static int check_identity(struct doctor *doctor)
     return 0;
 }
 
+/* ECS answers for clusters of the caller's own account alone. */
+static void check_account_of(struct doctor *doctor, const struct config_environment *environment,
+                             bool *is_well)
+{
+    char account[CALLER_ACCOUNT_MAX];
+    struct finding *finding;
+
+    if (strcmp(doctor->account, "*") == 0 ||
+        sscanf(environment->cluster, "arn:%*[^:]:%*[^:]:%*[^:]:%12[^:]:", account) != 1 ||
+        strcmp(account, doctor->account) == 0)
+        return;
+    *is_well = false;
+    finding = findings_add(doctor->findings, NULL, "region", FINDING_FAILED,
+                           "[environment %s] cluster is of account %s, the credentials are of %s",
+                           environment->name, account, doctor->account);
+    finding_advise(finding, "use credentials of a role in account %s (`profile` with `role_arn`)",
+                   account);
+}
+
 /* A name in another region than the calls go to is found nowhere. */
 static void check_region_of(struct doctor *doctor, const char *environment, const char *option,
                             const char *arn, bool *is_well)
@@ -142,6 +161,7 @@ static void check_region(struct doctor *doctor, const char *only)
         if (only && strcmp(environment->name, only) != 0)
             continue;
         check_region_of(doctor, environment->name, "cluster", environment->cluster, &is_well);
+        check_account_of(doctor, environment, &is_well);
         for (size_t i = 0; i < environment->n_log_groups; i++)
             check_region_of(doctor, environment->name, "log_group", environment->log_groups[i],
                             &is_well);

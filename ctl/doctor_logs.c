@@ -250,8 +250,8 @@ static void tell_pattern(const struct look *look)
     if (n > 0) {
         finding =
             findings_add(look->doctor->findings, look->environment->name, "pattern", FINDING_OK,
-                         "%zu events%s of the last %s are activity, %zu excluded", n,
-                         look->is_cut ? " and more" : "", span, survey->kinds[SURVEY_EXCLUDED].n);
+                         "of the events of the last %s, %zu%s are activity, %zu excluded", span, n,
+                         look->is_cut ? " and more" : "", survey->kinds[SURVEY_EXCLUDED].n);
         add_examples(finding, &survey->kinds[SURVEY_ACTIVITY], "activity");
         tell_excluded(look, finding);
         return;

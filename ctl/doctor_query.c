@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "aws/parameters.h"
 #include "ctl/doctor.h"
 #include "logs.h"
 
@@ -63,21 +66,59 @@ static void tell_started(struct doctor *doctor, const struct config_environment 
                  "logs:StartQuery on all its log groups is permitted");
 }
 
-static void tell_error(struct doctor *doctor, const struct config_environment *environment,
-                       const struct query *query)
+/* The query was refused because of some of its log groups: which? A second of log is as good as none to
+ * be billed, and the query that is permitted is left to end by itself. */
+static int find_denied(struct doctor *doctor, const struct config_environment *environment)
 {
-    enum aws_operation operation = query->was_started ? LOGS_GET_QUERY_RESULTS : LOGS_START_QUERY;
-    const struct aws_error *error = &query->result.error;
-    char resource[DOCTOR_ARN_MAX] = "*";
+    int64_t now_s = aws_now(doctor->session.connection.aws).ms / MS_PER_SECOND;
 
-    if (query->was_started)
+    for (size_t i = 0; i < environment->n_log_groups && !doctor->is_cut_off; i++) {
+        struct answer answer;
+        char resource[DOCTOR_ARN_MAX];
+        const char *group = environment->log_groups[i];
+        bool is_arn = strncmp(group, "arn:", 4) == 0;
+        struct json_object *parameters = doctor_parameters("queryString", "limit 1", NULL);
+        if (!parameters)
+            return -ENOMEM;
+        int r = parameters_add(parameters, "startTime", json_object_new_int64(now_s));
+        if (r == 0)
+            r = parameters_add(parameters, "endTime", json_object_new_int64(now_s));
+        if (r == 0)
+            r = doctor_add_strings(parameters, is_arn ? "logGroupIdentifiers" : "logGroupNames",
+                                   &group, 1);
+        if (r < 0) {
+            json_object_put(parameters);
+            return r;
+        }
+        r = doctor_ask(doctor, LOGS_START_QUERY, parameters, &answer);
+        if (r < 0)
+            return r;
+        doctor_log_group_arn(doctor, group, resource);
+        if (answer.error.kind == AWS_ERROR_DENIED)
+            doctor_tell_denied(doctor, environment->name, LOGS_START_QUERY, resource,
+                               &answer.error);
+        answer_clear(&answer);
+    }
+    return 0;
+}
+
+static int tell_error(struct doctor *doctor, const struct config_environment *environment,
+                      const struct query *query)
+{
+    const struct aws_error *error = &query->result.error;
+
+    if (query->was_started) {
         tell_started(doctor, environment);
-    else /* AWS's words name the log group, if there are several */
-        doctor_log_group_arn(doctor, environment->log_groups[0], resource);
+        if (error->kind == AWS_ERROR_DENIED)
+            doctor_tell_denied(doctor, environment->name, LOGS_GET_QUERY_RESULTS, "*", error);
+        else
+            doctor_tell_error(doctor, environment->name, "query", LOGS_GET_QUERY_RESULTS, error);
+        return 0;
+    }
     if (error->kind == AWS_ERROR_DENIED)
-        doctor_tell_denied(doctor, environment->name, operation, resource, error);
-    else
-        doctor_tell_error(doctor, environment->name, "query", operation, error);
+        return find_denied(doctor, environment);
+    doctor_tell_error(doctor, environment->name, "query", LOGS_START_QUERY, error);
+    return 0;
 }
 
 static void tell_complete(struct doctor *doctor, const struct config_environment *environment,
@@ -86,13 +127,19 @@ static void tell_complete(struct doctor *doctor, const struct config_environment
     char span[DURATION_TEXT_MAX];
 
     tell_started(doctor, environment);
-    findings_add(doctor->findings, environment->name, "query", FINDING_OK,
-                 "Logs Insights ran the daemon's query over the last %s: %.0f records, %.1f MB "
-                 "scanned",
-                 duration_format(SPAN_MS, span), result->records_scanned,
-                 result->bytes_scanned / 1e6);
-    if (result->has_statistics)
+    duration_format(SPAN_MS, span);
+    if (result->has_statistics) {
+        findings_add(doctor->findings, environment->name, "query", FINDING_OK,
+                     "Logs Insights ran the daemon's query over the last %s: %.0f records, %.1f MB "
+                     "scanned",
+                     span, result->records_scanned, result->bytes_scanned / 1e6);
         *ret_bytes_per_hour = result->bytes_scanned * (double)MS_PER_HOUR / (double)SPAN_MS;
+    } else {
+        findings_add(doctor->findings, environment->name, "query", FINDING_OK,
+                     "Logs Insights ran the daemon's query over the last %s, and does not say how "
+                     "much it scanned",
+                     span);
+    }
 }
 
 int doctor_check_query(struct doctor *doctor, const struct config_environment *environment,
@@ -110,8 +157,7 @@ int doctor_check_query(struct doctor *doctor, const struct config_environment *e
         tell_complete(doctor, environment, &query.result, ret_bytes_per_hour);
         break;
     case LOGS_QUERY_ERROR:
-        tell_error(doctor, environment, &query);
-        break;
+        return tell_error(doctor, environment, &query);
     case LOGS_QUERY_ENDED:
     case LOGS_QUERY_GAVE_UP:
         tell_started(doctor, environment);

@@ -47,7 +47,7 @@ os.environ["PROVISIONERD_BUILD"] = str(PROGRAM.parent)
 import boto3  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
 
-from harness import (ACCESS_KEY, ASLEEP, AWAKE, LOG_GROUP, REGION, SECRET_KEY,  # noqa: E402
+from harness import (ACCESS_KEY, ASLEEP, AWAKE, KEYS, LOG_GROUP, REGION, SECRET_KEY,  # noqa: E402
                      SHORT_WINDOW, Story, environment_of_programs, eventually)
 
 ACCOUNT = "123456789012"
@@ -229,9 +229,63 @@ class AgainstMoto(MotoStory):
                 self.assertEqual(AWAKE, self.counts())
 
 
+class Doctor(MotoStory):
+    """Every call of provisionerctl doctor, answered by moto."""
+
+    def findings(self, **options):
+        self.write_config(**options)
+        done = subprocess.run([PROGRAM.parent / "provisionerctl", "doctor", "--json",
+                               "--config", self.config], capture_output=True, check=False,
+                              env=environment_of_programs(**KEYS, AWS_ENDPOINT_URL_STS=self.url))
+        return json.loads(done.stdout)["findings"]
+
+    def test_everything_is_understood(self):
+        """But StopQuery and queries that are not there: moto fails over them."""
+        self.put_event("GET /api/v1/orders")
+        found = self.findings(lateness="5min")
+        results = {(finding["check"], finding["result"]) for finding in found}
+        self.assertEqual({(check, "ok") for check in (
+            "credentials", "region", "reachable", "clock", "quotas", "permission", "service",
+            "autoscaling", "log group", "pattern", "noise", "lateness", "query")}
+            | {("permission", "unknown"), ("writer", "warning"), ("cost", "unknown")}, results)
+        self.assertIn(f"arn:aws:sts::{ACCOUNT}:user/moto", found[0]["text"])
+        self.assertEqual(AWAKE, self.counts())
+
+    def one(self, check, **options):
+        [finding] = [finding for finding in self.findings(**options)
+                     if finding["check"] == check]
+        return finding
+
+    def test_task_definitions_tell_who_writes(self):
+        self.ecs.register_task_definition(family="gateway", containerDefinitions=[
+            {"name": "proxy", "image": "scratch", "memory": 128, "logConfiguration": {
+                "logDriver": "awslogs", "options": {"awslogs-group": LOG_GROUP}}}])
+        self.ecs.create_service(cluster="staging", serviceName="gateway", desiredCount=1,
+                                taskDefinition="gateway", launchType="FARGATE")
+        self.assertIn("gateway writes the log and is in no environment",
+                      self.one("writer")["text"])
+        self.assertEqual("failed", self.one("writer", services="api, gateway")["result"])
+        self.assertEqual("ok", self.one("writer", always_on="gateway")["result"])
+
+    def test_scalable_targets(self):
+        self.client("application-autoscaling").register_scalable_target(
+            ServiceNamespace="ecs", ResourceId="service/staging/api",
+            ScalableDimension="ecs:service:DesiredCount", MinCapacity=1, MaxCapacity=4)
+        finding = self.one("autoscaling")
+        self.assertEqual("warning", finding["result"])
+        self.assertIn("keeps service/staging/api at 1 to 4 tasks", finding["text"])
+
+    def test_what_is_missing_and_what_was_meant(self):
+        self.assertEqual('did you mean "staging"? There are: staging',
+                         self.one("cluster", cluster="stagin")["advice"])
+        self.assertIn('did you mean "worker"?', self.one("service", services="wroker")["advice"])
+        self.assertEqual(f'did you mean "{LOG_GROUP}"?',
+                         self.one("log group", log_group="/ecs/staging/gatewy")["advice"])
+
+
 class UnderAccessControl(MotoStory):
-    """moto verifies signatures, and asks IAM policies for each action. It knows no resources: policies
-    are written for "*" here, and the resources are the simulated AWS's affair
+    """moto verifies signatures, and asks IAM policies for each action. It knows no resources:
+    policies are written for "*" here; the resources are tested with the simulated AWS
     (tests/e2e/test_iam_policy.py)."""
 
     # What ends without a statement: the words of the daemon's trouble, and the missing action.
@@ -318,7 +372,7 @@ class Result(unittest.TextTestResult):
 
 def main():
     load = unittest.defaultTestLoader.loadTestsFromTestCase
-    suite = unittest.TestSuite([load(AgainstMoto), load(UnderAccessControl)])
+    suite = unittest.TestSuite([load(AgainstMoto), load(Doctor), load(UnderAccessControl)])
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
     bad = len({str(test) for test, _ in result.failures + result.errors})
     print(f"{result.testsRun - bad} passed, {bad} failed")

@@ -20,7 +20,8 @@ CLI_TIMEOUT_S = 120
 class Cli:
     def __init__(self, aws):
         self.aws = aws
-        self.driven = {"logs": set(), "ecs": set(), "sts": set()}
+        self.driven = {"logs": set(), "ecs": set(), "application-autoscaling": set(),
+                       "sts": set()}
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self.environment |= {
@@ -129,6 +130,19 @@ class Tests:
         cli.refused("ecs update-service --cluster none --service api --desired-count 1",
                     "ClusterNotFoundException")
 
+    def what_services_rest_on_is_described(self):
+        cli = self.cli
+        service = cli.json("ecs describe-services --cluster staging --services gateway")
+        definition = service["services"][0]["taskDefinition"]
+        definition = cli.json(f"ecs describe-task-definition --task-definition {definition}")
+        container = definition["taskDefinition"]["containerDefinitions"][0]
+        assert container["logConfiguration"]["options"]["awslogs-group"] == GROUP
+        cli.refused("ecs update-service --cluster staging --service gateway"
+                    " --task-definition none:1", "ClientException")
+        targets = cli.json("application-autoscaling describe-scalable-targets"
+                           " --service-namespace ecs --resource-ids service/staging/api")
+        assert [target["MinCapacity"] for target in targets["ScalableTargets"]] == [1]
+
     def clusters_and_services_come_and_go(self):
         cli = self.cli
         cli.json("ecs create-cluster --cluster-name cli")
@@ -183,7 +197,8 @@ class Tests:
 
     def all(self):
         return [self.logs_are_filtered, self.groups_and_streams_come_and_go, self.query_is_asked,
-                self.services_sleep_and_wake, self.clusters_and_services_come_and_go,
+                self.services_sleep_and_wake, self.what_services_rest_on_is_described,
+                self.clusters_and_services_come_and_go,
                 self.identities_are_told, self.instance_credentials_are_used,
                 self.every_operation_was_driven]
 

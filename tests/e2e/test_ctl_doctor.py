@@ -161,6 +161,11 @@ class InGeneral(DoctorStory):
         self.one("region", "failed", "is in us-east-1, but eu-west-1 is asked",
                  "region = us-east-1")
 
+    def test_another_account(self):
+        self.given(cluster=f"arn:aws:ecs:{REGION}:999999999999:cluster/{CLUSTER}")
+        self.one("region", "failed", "is of account 999999999999, the credentials are of "
+                 "123456789012", "`role_arn`")
+
     def test_more_than_the_quota_allows(self):
         """Three environments of two log groups: six calls for each look."""
         environments = {name: {"services": name, "log_group": f"{LOG_GROUP}, /other"}
@@ -254,7 +259,8 @@ class Logs(DoctorStory):
             (3 * MINUTE_MS, "GET /api/v1/x\x1b[2J\u202e HTTP/1.1"),
             (2 * MINUTE_MS, "GET /api/v1/health ELB-HealthChecker/2.0"))),
             exclude='"ELB-HealthChecker", /bot/')
-        found = self.one("pattern", "ok", "9 events of the last 1d are activity, 1 excluded")
+        found = self.one("pattern", "ok",
+                         "of the events of the last 1d, 9 are activity, 1 excluded")
         activity = [detail for detail in found["details"] if detail.startswith("activity")]
         self.assertEqual(3, len(activity))
         self.assertIn("orders/90", activity[-2])
@@ -341,6 +347,20 @@ class Permissions(DoctorStory):
         self.allow(*missing)
         self.assertFalse([finding for finding in self.findings()
                           if finding["result"] == "failed"])
+
+    def test_one_of_several_log_groups(self):
+        """AWS refuses the query as a whole; the doctor says for which of them."""
+        self.given(world(log_groups=[{"name": LOG_GROUP}, {"name": "/other"}]),
+                   log_group=f"{LOG_GROUP}, /other")
+        statements = self.policy()
+        for statement in statements:
+            if statement["Action"] == ["logs:StartQuery"]:
+                statement["Resource"] = [arn for arn in statement["Resource"]
+                                         if "/other" not in arn]
+        self.allow(*statements)
+        found = self.one("permission", "failed", "logs:StartQuery is not permitted")
+        self.assertEqual(f"arn:aws:logs:{REGION}:123456789012:log-group:/other:*",
+                         json.loads(found["details"][0])["Resource"])
 
     def test_an_explicit_deny(self):
         self.given()

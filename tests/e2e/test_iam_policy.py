@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The policy of `provisionerctl iam-policy`, held against the simulated AWS's enforcement: with it
-everything works, and without any of its statements the matching thing, and that alone, is refused."""
+"""The policy of `provisionerctl iam-policy`, enforced by the simulated AWS: with it everything works,
+and without any of its statements the matching thing, and that alone, is refused."""
 
 import copy
 import json
@@ -66,8 +66,8 @@ class PolicyStory(Story):
 
 class WithIt(PolicyStory):
     def test_all_of_the_story_works(self):
-        """Falls asleep, wakes, is stopped and started, sees a hand at work; and a query that is given
-        up, which takes StopQuery."""
+        """Falls asleep, wakes, is stopped and started, sees a hand at work; and gives a query up,
+        which takes StopQuery."""
         self.given()
         self.allow(self.policy["Statement"])
         self.start_daemon()
