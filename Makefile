@@ -167,8 +167,8 @@ $(BUILD)/libfuzz.a: $(FUZZ_SUPPORT:%=$(BUILD)/tests/fuzz/%.o) $(BUILD)/tests/sim
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(filter %.o,$(FUZZ_MAIN)) $(BUILD)/libfuzz.a $(BUILD)/libsupport.a \
-		$(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(filter %.o,$(FUZZ_MAIN)) $(BUILD)/libfuzz.a $(BUILD)/libctl.a \
+		$(BUILD)/libsupport.a $(BUILD)/libsim.a $(BUILD)/libprovisionerd.a
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.o,$(FUZZ_MAIN)) $^ $(TEST_LIBS) $(SIM_LIBS) $(DAEMON_LIBS)

@@ -278,24 +278,28 @@ static const char *times(size_t n, char buffer[static TIMES_TEXT_MAX])
     return buffer;
 }
 
-static void print_total(const struct printing *printing, const char *environment)
+static int print_total(const struct printing *printing, const char *environment)
 {
     const struct timeline_total total =
         timeline_total(printing->timeline, printing->options, environment);
-    FILE *out = printing->terminal->out;
-    char asleep[DURATION_TEXT_MAX], known[DURATION_TEXT_MAX], waking[DURATION_TEXT_MAX];
+    char asleep[DURATION_TEXT_MAX], known[DURATION_TEXT_MAX], waking[DURATION_TEXT_MAX] = "";
     char sleeps[TIMES_TEXT_MAX], wakes[TIMES_TEXT_MAX];
+    _cleanup_free_ char *text = NULL;
 
     if (total.known_ms < MS_PER_SECOND)
-        return;
-    fprintf(out, "  Asleep for %s of %s (%.0f %%); put to sleep %s, woken %s",
-            rough(total.asleep_ms, asleep), rough(total.known_ms, known),
-            100.0 * (double)total.asleep_ms / (double)total.known_ms, times(total.n_sleeps, sleeps),
-            times(total.n_wakes, wakes));
+        return 0;
     if (total.n_woken > 0)
-        fprintf(out, ", which took %s on average",
-                rough(total.waking_ms / (int64_t)total.n_woken, waking));
-    fputs(".\n", out);
+        rough(total.waking_ms / (int64_t)total.n_woken, waking);
+    if (asprintf(&text, "Asleep for %s of %s (%.0f %%); put to sleep %s, woken %s%s%s%s.",
+                 rough(total.asleep_ms, asleep), rough(total.known_ms, known),
+                 100.0 * (double)total.asleep_ms / (double)total.known_ms,
+                 times(total.n_sleeps, sleeps), times(total.n_wakes, wakes),
+                 *waking ? ", which took " : "", waking, *waking ? " on average" : "") < 0) {
+        text = NULL;
+        return -ENOMEM;
+    }
+    fputs("  ", printing->terminal->out);
+    return terminal_write_wrapped(printing->terminal, COLOUR_NONE, text, 2);
 }
 
 /* environment NULL: the daemon's own. with_daemon: its records stand among the environment's. */
@@ -316,8 +320,8 @@ static int print_one(const struct timeline *timeline, const struct timeline_opti
         if (is_wanted && (record->kind != TIMELINE_UPDATE || options->wants_updates))
             r = print_record(&printing, record);
     }
-    if (environment)
-        print_total(&printing, environment);
+    if (environment && r >= 0)
+        r = print_total(&printing, environment);
     return r < 0 ? r : 0;
 }
 

@@ -5,7 +5,8 @@ PACKAGES_build="gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev li
     libsystemd-dev libinih-dev libmicrohttpd-dev"
 PACKAGES_demo="python3 ca-certificates"
 PACKAGES_check="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev valgrind gcovr openssl
-    dbus-daemon mandoc shellcheck systemd systemd-journal-remote python3-venv python3-pip"
+    dbus-daemon mandoc shellcheck systemd systemd-journal-remote tmux
+    python3-venv python3-pip"
 PACKAGES_fuzz="libcmocka-dev clang libclang-rt-14-dev afl++"
 PACKAGES_analyze="clang clang-tools cppcheck"
 PACKAGES_packages="debhelper dpkg-dev fakeroot lintian git"
