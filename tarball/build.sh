@@ -37,7 +37,7 @@ run_make() {
         exit 1
     }
 }
-run_make build/provisionerd build/provisionerd-sim
+run_make build/provisionerd build/provisionerctl build/provisionerd-sim
 run_make DESTDIR="$stage/files" install
 cp tarball/install.sh tarball/README.md "$stage"
 

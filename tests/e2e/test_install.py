@@ -13,19 +13,27 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 EVERYTHING = {
     "etc/provisionerd.ini",
     "lib/systemd/system/provisionerd.service",
+    "usr/bin/provisionerctl",
     "usr/bin/provisionerd-sim",
     "usr/lib/systemd/catalog/provisionerd.catalog",
+    "usr/lib/sysusers.d/provisionerd.conf",
     "usr/sbin/provisionerd",
+    "usr/share/bash-completion/completions/provisionerctl",
     "usr/share/bash-completion/completions/provisionerd",
     "usr/share/bash-completion/completions/provisionerd-sim",
+    "usr/share/dbus-1/system.d/org.provisionerd.conf",
     "usr/share/doc/provisionerd/README.md",
     "usr/share/doc/provisionerd/provisionerd.ini.example",
     "usr/share/doc/provisionerd/sim.md",
+    "usr/share/fish/vendor_completions.d/provisionerctl.fish",
     "usr/share/fish/vendor_completions.d/provisionerd-sim.fish",
     "usr/share/fish/vendor_completions.d/provisionerd.fish",
+    "usr/share/man/man1/provisionerctl.1",
     "usr/share/man/man1/provisionerd-sim.1",
+    "usr/share/man/man5/org.provisionerd.5",
     "usr/share/man/man5/provisionerd.ini.5",
     "usr/share/man/man8/provisionerd.8",
+    "usr/share/zsh/vendor-completions/_provisionerctl",
     "usr/share/zsh/vendor-completions/_provisionerd",
     "usr/share/zsh/vendor-completions/_provisionerd-sim",
 }
@@ -43,7 +51,8 @@ class Install(unittest.TestCase):
                        if not name.startswith("MAKE") and name != "MFLAGS"}
         done = subprocess.run(
             ["make", "-s", "-C", str(ROOT), f"BUILD={BUILD}", "-o", f"{BUILD}/provisionerd",
-             "-o", f"{BUILD}/provisionerd-sim", f"DESTDIR={self.root}", target] +
+             "-o", f"{BUILD}/provisionerctl", "-o", f"{BUILD}/provisionerd-sim",
+             f"DESTDIR={self.root}", target] +
             [f"{name}={value}" for name, value in variables.items()],
             capture_output=True, text=True, check=False, timeout=60, env=environment)
         self.assertEqual(0, done.returncode, done.stderr)
