@@ -71,6 +71,15 @@ static void check_alone(const char *text, const char *message)
     pattern_regex_free(wide);
 }
 
+/* The simulated Insights is regexec(), too; and glibc's takes a $ within an expression for the end of a
+ * line, whatever it was told of lines. */
+static bool is_misread(const char *text, const char *message)
+{
+    const char *end = strchr(text, '$');
+
+    return end && end[1] && strchr(message, '\n');
+}
+
 static void check(const struct pattern *pattern, const char *message)
 {
     bool matches = pattern_matches(pattern, message);
@@ -97,7 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         MUST(strlen(pattern_query(pattern)) <= 10000);
         MUST(!pattern_filter(pattern) || strlen(pattern_filter(pattern)) <= 1024);
-        check(pattern, message);
+        if (!is_misread(text, message) && !is_misread(exclude, message))
+            check(pattern, message);
         check_alone(text, message);
     }
     pattern_free(pattern);

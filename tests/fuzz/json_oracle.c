@@ -3,6 +3,7 @@
 #include "tests/fuzz/json_oracle.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
@@ -217,10 +218,37 @@ bool oracle_is_absent(struct json_object *object, const char *name)
     return !member(object, name);
 }
 
+/* A NUL within a string is read as U+FFFD (json.h). */
+static void replace_nuls(struct json_object *string)
+{
+    static const char REPLACEMENT[] = "\xef\xbf\xbd";
+    size_t size = (size_t)json_object_get_string_len(string), length = 0;
+    const char *text = json_object_get_string(string);
+
+    if (!memchr(text, '\0', size))
+        return;
+    char *copy = malloc(3 * size);
+    MUST(copy);
+    for (size_t i = 0; i < size; i++) {
+        if (text[i]) {
+            copy[length++] = text[i];
+        } else {
+            memcpy(copy + length, REPLACEMENT, 3);
+            length += 3;
+        }
+    }
+    MUST(json_object_set_string_len(string, copy, (int)length) == 1);
+    free(copy);
+}
+
 const char *oracle_string(struct json_object *object, const char *name)
 {
     struct json_object *found = member(object, name);
-    return json_object_is_type(found, json_type_string) ? json_object_get_string(found) : NULL;
+
+    if (!json_object_is_type(found, json_type_string))
+        return NULL;
+    replace_nuls(found);
+    return json_object_get_string(found);
 }
 
 bool oracle_integer(struct json_object *object, const char *name, int64_t *ret)
