@@ -116,7 +116,7 @@ class Soak:
         self.turns = collections.Counter()  # of environments: "asleep", "awake"
         self.is_asleep = dict.fromkeys(self.names, False)
         self.most_active = 0
-        self.samples = []  # (seconds, descriptors, resident KiB, proportional KiB)
+        self.samples = []  # (seconds, descriptors, resident KiB, anonymous KiB)
         self.checks = []
 
     # The world
@@ -158,11 +158,12 @@ class Soak:
         resident = pages * os.sysconf("SC_PAGE_SIZE") // 1024
         try:
             descriptors = len(os.listdir(process / "fd"))
-            proportional = int(re.search(r"^Pss: *(\d+) kB$",
-                                         (process / "smaps_rollup").read_text(), re.M)[1])
+            # Heap and stacks: what files are mapped is others' doing, too.
+            anonymous = int(re.search(r"^Anonymous: *(\d+) kB$",
+                                      (process / "smaps_rollup").read_text(), re.M)[1])
         except PermissionError:  # it is undumpable, and so root's
-            descriptors, proportional = 0, resident
-        self.samples.append((self.elapsed(), descriptors, resident, proportional))
+            descriptors, anonymous = 0, resident
+        self.samples.append((self.elapsed(), descriptors, resident, anonymous))
 
     def change_weather(self):
         self.sim.mend()
@@ -293,7 +294,7 @@ class Soak:
         # Connections come and go with the weather; the allocator keeps what a burst needed.
         self.check("descriptors are flat", abs(descriptors * hours) <= 8 and highest <= 100,
                    f"{descriptors:+.1f} an hour, at most {highest}")
-        for column, name in ((2, "resident"), (3, "proportional")):
+        for column, name in ((2, "resident"), (3, "anonymous")):
             slope = self.slope(column, samples)
             mean = sum(sample[column] for sample in samples) / len(samples)
             self.check(f"{name} memory is flat", slope * hours <= max(1024, mean / 20),

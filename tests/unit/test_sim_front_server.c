@@ -286,7 +286,7 @@ static void too_large_a_body_is_refused(void **state)
 static void too_many_headers_are_refused(void **state)
 {
     struct heard heard;
-    char text[8192] = "GET /echo HTTP/1.1\r\nConnection: close\r\n";
+    char text[8192] = "GET /echo HTTP/1.1\r\nHost: sim\r\nConnection: close\r\n";
     for (int i = 0; i < EXCHANGE_HEADERS_MAX; i++)
         strcat(text, "A: b\r\n");
     strcat(text, "\r\n");
