@@ -369,7 +369,10 @@ static int add_misfortune(struct plan *plan, struct chance *chance, enum misfort
         (uint64_t)chance_between(chance, (int64_t)row->percent_least, (int64_t)row->percent_most);
     item->operation = draw_operation(chance, plan, row, misfortune);
     item->environment = chance_below(chance, plan->n_environments - plan->n_others);
-    item->service = chance_below(chance, plan->environments[item->environment].n_services);
+    struct world_environment *environment = &plan->environments[item->environment];
+    item->service = chance_below(chance, environment->n_services);
+    if (misfortune == MISFORTUNE_CLUSTER_CHANGED && !environment->other)
+        return add_other(plan, environment);
     return 0;
 }
 
@@ -413,10 +416,6 @@ static int draw_rare(struct plan *plan, struct chance *chance, int64_t days)
         int64_t at_ms = chance_between(chance, 0, plan->calm_from_ms - 1);
 
         if (add_misfortune(plan, chance, misfortune, at_ms, plan->calm_from_ms) < 0)
-            return -ENOMEM;
-        struct world_environment *its =
-            &plan->environments[plan->items[plan->n_items - 1].environment];
-        if (misfortune == MISFORTUNE_CLUSTER_CHANGED && !its->other && add_other(plan, its) < 0)
             return -ENOMEM;
     }
     return 0;
