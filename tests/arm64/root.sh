@@ -29,7 +29,8 @@ make_root() {
     copy_apt_settings "$new"
     mkdir "$new/provisionerd"
     cp -r debian "$new/provisionerd/"
-    chroot "$new" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    # What a package's installation mounts is gone afterwards.
+    unshare --mount --propagation private chroot "$new" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         sh -exc '
             dpkg --add-architecture arm64
             apt-get -q update
