@@ -61,7 +61,7 @@ SETTINGS = {
     "Documentation": ("Documentation", r'"man:provisionerd\(8\)" "man:provisionerd\.ini\(5\)"'),
     "NotifyAccess": ("NotifyAccess", "main"),
     "TimeoutStopSec": ("TimeoutStopUSec", "30s"),
-    "Wants": ("Wants", r".*\bnetwork-online\.target"),
+    "Wants": ("Wants", r".*\bnetwork-online\.target\b.*"),
 }
 
 # The test in which it matters.
