@@ -23,7 +23,9 @@ rm -rf --one-file-system .cache/arm64/bookworm-*
 new=$root.new
 log=.cache/arm64/root.log
 
-make_root() {
+# A shell of its own, for set -e is without effect in a function of which `if` asks the status.
+make_root() (
+    set -e
     cp -a --reflink=auto "$(tests/host/debian-root.sh bookworm)" "$new"
     cp /etc/resolv.conf "$new/etc/"
     copy_apt_settings "$new"
@@ -38,10 +40,14 @@ make_root() {
             apt-get -q -y --no-install-recommends --host-architecture arm64 build-dep ./provisionerd
             apt-get clean' sh $tools $tested
     rm -rf "$new/provisionerd"
-}
+)
 
 echo "Making a Debian 12 with a compiler for arm64 in $root" >&2
-if ! make_root >"$log" 2>&1; then
+set +e
+make_root >"$log" 2>&1
+status=$?
+set -e
+if [ "$status" -ne 0 ]; then
     tail -n 40 "$log" >&2
     exit 1
 fi
