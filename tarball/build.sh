@@ -31,7 +31,7 @@ run_make() {
         CFLAGS="-O2 -ffunction-sections -fdata-sections" \
         DAEMON_LIBS="-l:libcurl.a -l:libssl.a -l:libcrypto.a -l:libjson-c.a -lsystemd -lm" \
         SIM_LIBS="-l:libmicrohttpd.a" PREFIX=/usr/local SYSCONFDIR=/etc \
-        UNITDIR=/usr/local/lib/systemd/system \
+        UNITDIR=/usr/local/lib/systemd/system DBUSDIR=/etc/dbus-1/system.d \
         ZSHCOMPDIR=/usr/local/share/zsh/site-functions "$@" >build/tarball/log 2>&1 || {
         tail -n 60 build/tarball/log >&2
         exit 1

@@ -45,15 +45,18 @@ esac
 [ "$purge" = no ] || [ "$action" = uninstall ] || fail "--purge goes with --uninstall"
 
 files=$(dirname "$0")/files
-# systemd looks for units and catalogs below /usr/local and /usr, but not below other prefixes.
+bus_policy=etc/dbus-1/system.d/org.provisionerd.conf
+# systemd looks for units, catalogs and users below /usr/local and /usr, but not below other prefixes.
 case $prefix in
 /usr | /usr/local)
     units=$prefix/lib/systemd/system
     catalogs=$prefix/lib/systemd/catalog
+    users=$prefix/lib/sysusers.d
     ;;
 *)
     units=/etc/systemd/system
     catalogs=/usr/local/lib/systemd/catalog
+    users=/etc/sysusers.d
     ;;
 esac
 
@@ -61,6 +64,7 @@ esac
 target() {
     case $1 in
     lib/systemd/system/*) echo "$destdir$units/${1##*/}" ;;
+    lib/sysusers.d/*) echo "$destdir$users/${1##*/}" ;;
     lib/systemd/catalog/*) echo "$destdir$catalogs/${1##*/}" ;;
     *) echo "$destdir$prefix/$1" ;;
     esac
@@ -102,6 +106,12 @@ install_all() {
         cat "$files/etc/provisionerd.ini" >"$destdir/etc/provisionerd.ini"
         chmod 644 "$destdir/etc/provisionerd.ini"
     fi
+    # The bus takes its policies from /etc, whatever the prefix.
+    mkdir -p "$destdir/etc/dbus-1/system.d"
+    cat "$files/$bus_policy" >"$destdir/$bus_policy"
+    chmod 644 "$destdir/$bus_policy"
+    system systemd-sysusers
+    system systemctl reload dbus.service
     system systemctl daemon-reload
     system journalctl --update-catalog
     system systemctl try-restart provisionerd.service
@@ -125,6 +135,7 @@ uninstall_all() {
         share/doc/*) rmdir "$(dirname "$to")" "$(dirname "$(dirname "$to")")" 2>/dev/null || : ;;
         esac
     done
+    rm -f "$destdir/$bus_policy"
     system systemctl daemon-reload
     system journalctl --update-catalog
     if [ "$purge" = yes ]; then

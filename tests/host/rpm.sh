@@ -40,19 +40,27 @@ files_are() {
 daemon_files() {
     files_are provisionerd <<END
 -rw-r--r-- root:root cn. /etc/provisionerd.ini
+-rwxr-xr-x root:root . /usr/bin/provisionerctl
 -rw-r--r-- root:root . /usr/lib/systemd/catalog/provisionerd.catalog
 -rw-r--r-- root:root . /usr/lib/systemd/system/provisionerd.service
+-rw-r--r-- root:root . /usr/lib/sysusers.d/provisionerd.conf
 -rwxr-xr-x root:root . /usr/sbin/provisionerd
+-rw-r--r-- root:root . /usr/share/bash-completion/completions/provisionerctl
 -rw-r--r-- root:root . /usr/share/bash-completion/completions/provisionerd
+-rw-r--r-- root:root . /usr/share/dbus-1/system.d/org.provisionerd.conf
 drwxr-xr-x root:root . /usr/share/doc/provisionerd
 -rw-r--r-- root:root d. /usr/share/doc/provisionerd/README.md
 -rw-r--r-- root:root d. /usr/share/doc/provisionerd/provisionerd.ini.example
+-rw-r--r-- root:root . /usr/share/fish/vendor_completions.d/provisionerctl.fish
 -rw-r--r-- root:root . /usr/share/fish/vendor_completions.d/provisionerd.fish
 drwxr-xr-x root:root . /usr/share/licenses/provisionerd-$(program_version)
 -rw-r--r-- root:root l. /usr/share/licenses/provisionerd-$(program_version)/LICENSE
 -rw-r--r-- root:root l. /usr/share/licenses/provisionerd-$(program_version)/LICENSE.inih
+-rw-r--r-- root:root d. /usr/share/man/man1/provisionerctl.1.gz
+-rw-r--r-- root:root d. /usr/share/man/man5/org.provisionerd.5.gz
 -rw-r--r-- root:root d. /usr/share/man/man5/provisionerd.ini.5.gz
 -rw-r--r-- root:root d. /usr/share/man/man8/provisionerd.8.gz
+-rw-r--r-- root:root . /usr/share/zsh/site-functions/_provisionerctl
 -rw-r--r-- root:root . /usr/share/zsh/site-functions/_provisionerd
 END
 }
@@ -204,7 +212,7 @@ prepare_root() {
         libssl3 libsystemd0) || return
     root=$work/root
     cp -a "$original" "$root"
-    mkdir -p "$root"/usr/lib/systemd/catalog "$root"/usr/share/licenses \
+    mkdir -p "$root"/usr/lib/systemd/catalog "$root"/usr/lib/sysusers.d "$root"/usr/share/dbus-1/system.d "$root"/usr/share/licenses \
         "$root"/usr/share/fish/vendor_completions.d "$root"/usr/share/zsh/site-functions
     printf '#!/bin/sh\necho "$@" >>/scriptlets\n' >"$root/usr/lib/systemd/systemd-update-helper"
     chmod +x "$root/usr/lib/systemd/systemd-update-helper"
@@ -228,7 +236,7 @@ installs() {
 
 # With the libraries of that root: Debian's have what Fedora's have, under the same names.
 programs_run() {
-    in_root provisionerd --version && in_root provisionerd-sim --version &&
+    in_root provisionerd --version && in_root provisionerctl --version && in_root provisionerd-sim --version &&
         in_root provisionerd --check-config
 }
 

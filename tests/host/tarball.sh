@@ -23,11 +23,15 @@ unpacks() {
 has_the_files() {
     diff - <(cd "$work/unpacked/$tarball" && find . -type f -printf '%m %P\n' | sort -k 2) <<END
 644 README.md
+644 files/etc/dbus-1/system.d/org.provisionerd.conf
 644 files/etc/provisionerd.ini
+755 files/usr/local/bin/provisionerctl
 755 files/usr/local/bin/provisionerd-sim
 644 files/usr/local/lib/systemd/catalog/provisionerd.catalog
 644 files/usr/local/lib/systemd/system/provisionerd.service
+644 files/usr/local/lib/sysusers.d/provisionerd.conf
 755 files/usr/local/sbin/provisionerd
+644 files/usr/local/share/bash-completion/completions/provisionerctl
 644 files/usr/local/share/bash-completion/completions/provisionerd
 644 files/usr/local/share/bash-completion/completions/provisionerd-sim
 644 files/usr/local/share/doc/provisionerd/README.md
@@ -40,11 +44,15 @@ has_the_files() {
 644 files/usr/local/share/doc/provisionerd/licenses/provisionerd
 644 files/usr/local/share/doc/provisionerd/provisionerd.ini.example
 644 files/usr/local/share/doc/provisionerd/sim.md
+644 files/usr/local/share/fish/vendor_completions.d/provisionerctl.fish
 644 files/usr/local/share/fish/vendor_completions.d/provisionerd-sim.fish
 644 files/usr/local/share/fish/vendor_completions.d/provisionerd.fish
+644 files/usr/local/share/man/man1/provisionerctl.1
 644 files/usr/local/share/man/man1/provisionerd-sim.1
+644 files/usr/local/share/man/man5/org.provisionerd.5
 644 files/usr/local/share/man/man5/provisionerd.ini.5
 644 files/usr/local/share/man/man8/provisionerd.8
+644 files/usr/local/share/zsh/site-functions/_provisionerctl
 644 files/usr/local/share/zsh/site-functions/_provisionerd
 644 files/usr/local/share/zsh/site-functions/_provisionerd-sim
 755 install.sh
