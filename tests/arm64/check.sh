@@ -19,6 +19,9 @@ triplet=aarch64-linux-gnu
 # Worlds of the simulation whose traces are compared, and one that is compared byte by byte.
 seeds=$(seq 1 20)
 read_out=11
+# End to end: the daemon's own stories. Those of the other programs want more than the root has.
+daemon=(test_cli test_crash test_credentials test_failures test_malformed test_many test_reload test_story
+    test_systemd)
 
 # shellcheck source=tests/host/checks.sh
 . tests/host/checks.sh
@@ -197,7 +200,7 @@ step "and one is byte for byte" one_trace_byte_by_byte
 wrap
 step "the packaged programs start" the_programs_start
 step "the packaged programs, the demo" in_root tree python3 tests/e2e/demo.py --build packaged
-step "the packaged programs, end to end" in_root tree python3 tests/e2e/run.py --build packaged
+step "the packaged daemon, end to end" in_root tree python3 tests/e2e/run.py --build packaged "${daemon[@]/#/-k}"
 
 if [ "$failed" -eq 0 ]; then
     mkdir -p "$out"
