@@ -138,6 +138,7 @@ install_in_root() {
 
 runs() {
     install_in_root && in_root chroot "$root" /usr/local/sbin/provisionerd --version &&
+        in_root chroot "$root" /usr/local/bin/provisionerctl --version &&
         in_root chroot "$root" /usr/local/sbin/provisionerd --check-config
 }
 
