@@ -27,7 +27,7 @@ for command in systemd-nspawn dpkg-buildpackage dh nsenter flock; do
 done
 
 # What a Debian on a bastion has anyway, and what the packages depend on.
-include=systemd,dbus,ca-certificates,libcurl4,libinih1,libjson-c5,libmicrohttpd12,libssl3,libsystemd0
+include=dbus,ca-certificates,libcurl4,libinih1,libjson-c5,libmicrohttpd12,libssl3,libsystemd0
 
 base=${TMPDIR:-/var/tmp}
 work=
@@ -104,9 +104,9 @@ make_root() {
 
 if [ -n "$is_short" ]; then
     root=$work/debian
-    run python3 tests/host/debian_of_host.py "$include" "$root"
+    run python3 tests/host/debian_of_host.py "systemd,$include" "$root"
 else
-    include=systemd-sysv,$include
+    include=systemd,systemd-sysv,$include
     root=.cache/host/bookworm-$(sha256sum <<<"$include" | cut -c 1-12)
     make_root "$root"
 fi
