@@ -53,6 +53,10 @@ void judge_take_counts(struct judge *judge, struct judge_environment *environmen
             continue;
         bool is_there = simulation_truth(judge->simulation, world, &world->services[i], &truth);
 
+        bool is_gone = !is_there || truth.status != SIM_ACTIVE;
+
+        if (is_gone && service->is_theirs && environment->demand.is_adoption)
+            environment->demand.is_made = false; /* perhaps before it could be seen */
         if (!is_there) {
             service->is_owed = false; /* a service that is not there is owed nothing */
             continue;

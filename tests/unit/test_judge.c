@@ -1164,6 +1164,25 @@ static void test_l1_somebody_scales_one_up_and_down_again(void **state)
     expect_no_violation();
 }
 
+static void test_l1_somebody_scales_one_up_and_deletes_it(void **state)
+{
+    const struct world_act deleted = {
+        .kind = WORLD_DELETED, .environment = &environment, .service = &services[API]};
+    (void)state;
+    sleeps();
+    pass(2 * HOUR);
+    person_scales(API, 1);
+    pass(20 * SECOND);
+    judge_before_act(simulation.judge, &deleted);
+    assert_int_equal(sim_service_remove(simulation.sim,
+                                        sim_cluster_find(simulation.sim, environment.cluster),
+                                        services[API].name),
+                     0);
+    judge_after_act(simulation.judge, &deleted);
+    pass(HOUR);
+    expect_no_violation();
+}
+
 static void test_l1_somebody_scales_one_up_and_that_is_let_be(void **state)
 {
     (void)state;
@@ -1734,6 +1753,7 @@ int main(void)
         STORY(test_l1_not_while_there_is_trouble_with_looks),
         STORY(test_l1_somebody_scales_one_up),
         STORY(test_l1_somebody_scales_one_up_and_down_again),
+        STORY(test_l1_somebody_scales_one_up_and_deletes_it),
         STORY(test_l1_somebody_scales_one_up_and_that_is_let_be),
         STORY(test_l1_what_was_lost_cannot_be_given_back),
         STORY(test_l2_never_asleep),
