@@ -25,7 +25,7 @@ NO_CAPABILITY = "0" * 16
 DOORS = {
     "AmbientCapabilities": (NO_CAPABILITY, r"0*[1-9a-f]\w*"),
     "CapabilityBoundingSet": (NO_CAPABILITY, r"0*[1-9a-f]\w+"),
-    "DynamicUser": (r"6\d{4}", "0"),
+    "DynamicUser": (r"[1-9]\d*", "0"),
     "LimitCORE": ("0", r"-1|[1-9]\d*"),
     "LockPersonality": (REFUSED, "ok"),
     "MemoryDenyWriteExecute": (REFUSED, "ok"),
@@ -58,9 +58,11 @@ OF_THE_FILTER = {"SystemCallFilter": REFUSED, "SystemCallErrorNumber": "EPERM"}
 SETTINGS = {
     "After": ("After", r"(?=.*\bnetwork-online\.target)(?=.*\btime-sync\.target).*"),
     "Description": ("Description", "Put idle ECS environments .*"),
-    "Documentation": ("Documentation", r'"man:provisionerd\(8\)" "man:provisionerd\.ini\(5\)"'),
+    "Documentation": ("Documentation", r'"man:provisionerd\(8\)" .*"man:provisionerctl\(1\)"'),
     "NotifyAccess": ("NotifyAccess", "main"),
+    "RuntimeDirectory": ("RuntimeDirectory", "provisionerd"),
     "TimeoutStopSec": ("TimeoutStopUSec", "30s"),
+    "User": ("User", "provisionerd"),
     "Wants": ("Wants", r".*\bnetwork-online\.target\b.*"),
 }
 
@@ -250,7 +252,9 @@ class Process(HostStory):
         self.assertEqual("1", self.status_of_process("NoNewPrivs"))
         self.assertEqual("2", self.status_of_process("Seccomp"))
         uid = int(self.status_of_process("Uid").split()[0])
-        self.assertTrue(61184 <= uid <= 65519, f"{uid} is a dynamic user's")
+        self.assertEqual(str(uid), self.machine.run("id", "-u", "provisionerd").stdout.strip())
+        self.assertEqual(f"{uid} 755\n", self.machine.run(
+            "stat", "--format=%u %a", "/run/provisionerd").stdout)
 
     def test_the_state_is_private(self):
         self.start()
