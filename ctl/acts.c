@@ -306,6 +306,21 @@ static int act(const struct ctl *ctl, const char *name, const char *method,
     return status;
 }
 
+/* A verb: its options, the environment, the method that it calls. */
+static int run(struct ctl *ctl, int argc, char **argv, const struct option *options,
+               const char *method)
+{
+    struct asked asked;
+    bool is_over;
+    int status = take_options(ctl, argc, argv, options, &asked, &is_over);
+
+    if (is_over)
+        return status;
+    if (strcmp(method, "Hold") == 0 && !wall_is_set(asked.until))
+        return ctl_usage_error(ctl, "a hold needs an end: --until TIME or --for T");
+    return act(ctl, argv[optind], method, &asked);
+}
+
 static int verb_wake(struct ctl *ctl, int argc, char **argv)
 {
     static const struct option OPTIONS[] = {CTL_OPTION_CONFIG,
@@ -315,11 +330,8 @@ static int verb_wake(struct ctl *ctl, int argc, char **argv)
                                             {"timeout", required_argument, NULL, OPTION_TIMEOUT},
                                             {"reason", required_argument, NULL, OPTION_REASON},
                                             {0}};
-    struct asked asked;
-    bool is_over;
-    int status = take_options(ctl, argc, argv, OPTIONS, &asked, &is_over);
 
-    return is_over ? status : act(ctl, argv[optind], "Wake", &asked);
+    return run(ctl, argc, argv, OPTIONS, "Wake");
 }
 
 static int verb_sleep(struct ctl *ctl, int argc, char **argv)
@@ -332,11 +344,8 @@ static int verb_sleep(struct ctl *ctl, int argc, char **argv)
                                             {"timeout", required_argument, NULL, OPTION_TIMEOUT},
                                             {"reason", required_argument, NULL, OPTION_REASON},
                                             {0}};
-    struct asked asked;
-    bool is_over;
-    int status = take_options(ctl, argc, argv, OPTIONS, &asked, &is_over);
 
-    return is_over ? status : act(ctl, argv[optind], "Sleep", &asked);
+    return run(ctl, argc, argv, OPTIONS, "Sleep");
 }
 
 static int verb_hold(struct ctl *ctl, int argc, char **argv)
@@ -349,15 +358,8 @@ static int verb_hold(struct ctl *ctl, int argc, char **argv)
                                             {"asleep", no_argument, NULL, OPTION_ASLEEP},
                                             {"reason", required_argument, NULL, OPTION_REASON},
                                             {0}};
-    struct asked asked;
-    bool is_over;
-    int status = take_options(ctl, argc, argv, OPTIONS, &asked, &is_over);
 
-    if (is_over)
-        return status;
-    if (!wall_is_set(asked.until))
-        return ctl_usage_error(ctl, "a hold needs an end: --until TIME or --for T");
-    return act(ctl, argv[optind], "Hold", &asked);
+    return run(ctl, argc, argv, OPTIONS, "Hold");
 }
 
 static int verb_release(struct ctl *ctl, int argc, char **argv)
@@ -367,11 +369,8 @@ static int verb_release(struct ctl *ctl, int argc, char **argv)
                                             CTL_OPTION_HELP,
                                             {"reason", required_argument, NULL, OPTION_REASON},
                                             {0}};
-    struct asked asked;
-    bool is_over;
-    int status = take_options(ctl, argc, argv, OPTIONS, &asked, &is_over);
 
-    return is_over ? status : act(ctl, argv[optind], "Release", &asked);
+    return run(ctl, argc, argv, OPTIONS, "Release");
 }
 
 const struct verb VERB_WAKE = {

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "ecs.h"
 #include "json.h"
@@ -37,7 +36,7 @@ static int read_page(const struct list *list, struct json_object *body,
     *ret_is_last = r == -ENOENT;
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    return parameters_add(parameters, "nextToken", json_object_new_string(token));
+    return json_add(parameters, "nextToken", json_object_new_string(token));
 }
 
 /* parameters is taken, and may be NULL for want of memory. */
@@ -86,7 +85,7 @@ static struct json_object *with_text(const char *name, const char *text)
 {
     struct json_object *object = json_object_new_object();
 
-    if (object && text && parameters_add(object, name, json_object_new_string(text)) < 0) {
+    if (object && text && json_add(object, name, json_object_new_string(text)) < 0) {
         json_object_put(object);
         return NULL;
     }
@@ -189,7 +188,7 @@ void discover_services(struct session *session, const char *cluster,
     struct json_object *parameters = with_text("cluster", cluster);
 
     *ret_operation = ECS_LIST_SERVICES;
-    if (parameters && parameters_add(parameters, "maxResults", json_object_new_int(100)) < 0) {
+    if (parameters && json_add(parameters, "maxResults", json_object_new_int(100)) < 0) {
         json_object_put(parameters);
         parameters = NULL;
     }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "ctl/doctor.h"
 #include "json.h"
@@ -36,7 +35,7 @@ static int take_page(struct json_object *page, const char *list, struct json_obj
     if (r == -ENOENT)
         return 0;
     for (size_t i = 0; r == 0 && i < json_object_array_length(elements); i++)
-        r = parameters_append(all, json_object_get(json_object_array_get_idx(elements, i)));
+        r = json_append(all, json_object_get(json_object_array_get_idx(elements, i)));
     return r;
 }
 
@@ -57,7 +56,7 @@ static int ask_pages(struct doctor *doctor, enum aws_operation operation,
         if (r == 0 && json_get_string(answer.body, token, &next) == -EBADMSG)
             r = -EBADMSG;
         if (r == 0 && next)
-            r = parameters_add(parameters, token, json_object_new_string(next));
+            r = json_add(parameters, token, json_object_new_string(next));
         answer_clear(&answer);
         if (r == -EBADMSG) {
             aws_error_set(ret_error, AWS_ERROR_MALFORMED, "%s is not a list", list);
@@ -93,7 +92,7 @@ struct json_object *doctor_parameters(const char *name, ...)
 
     va_start(arguments, name);
     for (; name && r == 0; name = va_arg(arguments, const char *))
-        r = parameters_add(object, name, json_object_new_string(va_arg(arguments, const char *)));
+        r = json_add(object, name, json_object_new_string(va_arg(arguments, const char *)));
     va_end(arguments);
     return r == 0 ? TAKE(object) : NULL;
 }
@@ -102,9 +101,9 @@ int doctor_add_strings(struct json_object *object, const char *name, const char 
                        size_t n)
 {
     struct json_object *array = json_object_new_array();
-    int r = parameters_add(object, name, array);
+    int r = json_add(object, name, array);
 
     for (size_t i = 0; i < n && r == 0; i++)
-        r = parameters_append(array, json_object_new_string(texts[i]));
+        r = json_append(array, json_object_new_string(texts[i]));
     return r;
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "config/config_report.h"
 #include "ctl/doctor.h"

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "ctl/doctor.h"
+#include "json.h"
 
 /*
  * Whether an action is permitted is found out by asking for it: only AWS knows all the policies that

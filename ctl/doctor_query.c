@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "ctl/doctor.h"
+#include "json.h"
 #include "logs.h"
 
 /*
@@ -80,9 +80,9 @@ static int find_denied(struct doctor *doctor, const struct config_environment *e
         struct json_object *parameters = doctor_parameters("queryString", "limit 1", NULL);
         if (!parameters)
             return -ENOMEM;
-        int r = parameters_add(parameters, "startTime", json_object_new_int64(now_s));
+        int r = json_add(parameters, "startTime", json_object_new_int64(now_s));
         if (r == 0)
-            r = parameters_add(parameters, "endTime", json_object_new_int64(now_s));
+            r = json_add(parameters, "endTime", json_object_new_int64(now_s));
         if (r == 0)
             r = doctor_add_strings(parameters, is_arn ? "logGroupIdentifiers" : "logGroupNames",
                                    &group, 1);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
+#include "json.h"
 
 #define DETAILS_MAX 16
 #define RESULT_WIDTH 9 /* "warning", "unknown" and two spaces */
@@ -231,16 +231,16 @@ static int add_optional(struct json_object *object, const char *name, const char
 {
     if (!text)
         return json_object_object_add(object, name, NULL) < 0 ? -ENOMEM : 0;
-    return parameters_add(object, name, text_or_null(text));
+    return json_add(object, name, text_or_null(text));
 }
 
 static int finding_to_json(const struct finding *finding, struct json_object *object)
 {
     struct json_object *details = json_object_new_array();
-    int r = parameters_add(object, "details", details);
+    int r = json_add(object, "details", details);
 
     for (size_t i = 0; i < finding->n_details && r == 0; i++)
-        r = parameters_append(details, json_object_new_string(finding->details[i].text));
+        r = json_append(details, json_object_new_string(finding->details[i].text));
     if (r < 0 || (r = add_optional(object, "environment", finding->environment)) < 0 ||
         (r = add_optional(object, "check", finding->check)) < 0 ||
         (r = add_optional(object, "result", RESULTS[finding->result].name)) < 0 ||
@@ -260,22 +260,21 @@ int findings_to_json(const struct findings *findings, struct json_object **ret)
         json_object_put(totals);
         return r;
     }
-    r = parameters_add(document, "findings", list);
+    r = json_add(document, "findings", list);
     if (r < 0) {
         json_object_put(totals);
         return r;
     }
-    r = parameters_add(document, "totals", totals);
+    r = json_add(document, "totals", totals);
     for (const struct finding *finding = findings->first; finding && r == 0;
          finding = finding->next) {
         struct json_object *object = json_object_new_object();
-        r = parameters_append(list, object);
+        r = json_append(list, object);
         if (r == 0)
             r = finding_to_json(finding, object);
     }
     for (size_t i = 0; i < FINDING_N_RESULTS && r == 0; i++)
-        r = parameters_add(totals, RESULTS[i].name,
-                           json_object_new_int64((int64_t)findings->counts[i]));
+        r = json_add(totals, RESULTS[i].name, json_object_new_int64((int64_t)findings->counts[i]));
     if (r == 0)
         *ret = TAKE(document);
     return r;

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "endpoint.h"
+#include "json.h"
 
 #define ACCOUNT_LENGTH 12
 
@@ -194,7 +194,7 @@ static int statement_resources(const struct config *config, const struct permiss
     }
     arns_sort(&arns);
     for (size_t i = 0; i < arns.n_items && r == 0; i++)
-        r = parameters_append(list, json_object_new_string(arns.items[i]));
+        r = json_append(list, json_object_new_string(arns.items[i]));
     arns_clear(&arns);
     if (r == 0)
         *ret = TAKE(list);
@@ -218,19 +218,19 @@ static int statement_of(const struct config *config, const struct permissions_sc
         return r;
     for (size_t i = 0; i < permission->n_operations; i++) {
         const char *action = aws_operation_action(permission->operations[i]);
-        r = parameters_append(actions, json_object_new_string(action));
+        r = json_append(actions, json_object_new_string(action));
         if (r < 0) {
             json_object_put(resources);
             return r;
         }
     }
-    if ((r = parameters_add(statement, "Sid", json_object_new_string(permission->sid))) < 0 ||
-        (r = parameters_add(statement, "Effect", json_object_new_string("Allow"))) < 0 ||
-        (r = parameters_add(statement, "Action", TAKE(actions))) < 0) {
+    if ((r = json_add(statement, "Sid", json_object_new_string(permission->sid))) < 0 ||
+        (r = json_add(statement, "Effect", json_object_new_string("Allow"))) < 0 ||
+        (r = json_add(statement, "Action", TAKE(actions))) < 0) {
         json_object_put(resources);
         return r;
     }
-    r = parameters_add(statement, "Resource", resources);
+    r = json_add(statement, "Resource", resources);
     if (r == 0)
         *ret = TAKE(statement);
     return r;
@@ -253,14 +253,14 @@ int permissions_document(const struct config *config, const struct permissions_s
         struct json_object *statement = NULL;
         r = statement_of(config, scope, &place, &PERMISSIONS[i], &statement);
         if (r == 0)
-            r = parameters_append(statements, statement);
+            r = json_append(statements, statement);
     }
     place_clear(&place);
     /* The version of the policy language, not of this policy. */
     if (r == 0)
-        r = parameters_add(document, "Version", json_object_new_string("2012-10-17"));
+        r = json_add(document, "Version", json_object_new_string("2012-10-17"));
     if (r == 0)
-        r = parameters_add(document, "Statement", TAKE(statements));
+        r = json_add(document, "Statement", TAKE(statements));
     if (r == 0)
         *ret = TAKE(document);
     return r;

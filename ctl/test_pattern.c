@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "config/config_options.h"
 #include "ctl/ctl.h"
 #include "ctl/moment.h"
 #include "ctl/session.h"
 #include "ctl/survey.h"
+#include "json.h"
 
 #define EXAMPLES 3
 #define SINCE "24h"
@@ -288,7 +288,7 @@ static int add_time(struct json_object *object, const char *name, struct wall ti
 
     if (!wall_is_set(time))
         return 0;
-    return parameters_add(object, name, json_object_new_string(wall_format_iso(time, text)));
+    return json_add(object, name, json_object_new_string(wall_format_iso(time, text)));
 }
 
 static int add_examples(struct json_object *object, const struct survey_kind *kind)
@@ -303,13 +303,13 @@ static int add_examples(struct json_object *object, const struct survey_kind *ki
             return -ENOMEM;
         r = add_time(item, "time", example->time);
         if (r == 0)
-            r = parameters_add(item, "message", json_object_new_string(example->message));
+            r = json_add(item, "message", json_object_new_string(example->message));
         if (r == 0)
-            r = parameters_append(list, item);
+            r = json_append(list, item);
         else
             json_object_put(item);
     }
-    return r < 0 ? r : parameters_add(object, "examples", TAKE(list));
+    return r < 0 ? r : json_add(object, "examples", TAKE(list));
 }
 
 static int add_kind(struct json_object *object, const char *name, const struct survey_kind *kind)
@@ -319,11 +319,11 @@ static int add_kind(struct json_object *object, const char *name, const struct s
 
     if (!item)
         return -ENOMEM;
-    if ((r = parameters_add(item, "count", json_object_new_int64((int64_t)kind->n))) < 0 ||
+    if ((r = json_add(item, "count", json_object_new_int64((int64_t)kind->n))) < 0 ||
         (r = add_time(item, "first", kind->first)) < 0 ||
         (r = add_time(item, "last", kind->last)) < 0 || (r = add_examples(item, kind)) < 0)
         return r;
-    return parameters_add(object, name, TAKE(item));
+    return json_add(object, name, TAKE(item));
 }
 
 static int add_excludes(struct json_object *object, const struct survey *survey)
@@ -336,14 +336,14 @@ static int add_excludes(struct json_object *object, const struct survey *survey)
         struct json_object *item = json_object_new_object();
         if (!item)
             return -ENOMEM;
-        if ((r = parameters_add(item, "text", json_object_new_string(exclude->text))) < 0 ||
-            (r = parameters_add(item, "isRegex", json_object_new_boolean(exclude->is_regex))) < 0 ||
-            (r = parameters_add(item, "count", json_object_new_int64((int64_t)exclude->n))) < 0)
+        if ((r = json_add(item, "text", json_object_new_string(exclude->text))) < 0 ||
+            (r = json_add(item, "isRegex", json_object_new_boolean(exclude->is_regex))) < 0 ||
+            (r = json_add(item, "count", json_object_new_int64((int64_t)exclude->n))) < 0)
             json_object_put(item);
         else
-            r = parameters_append(list, item);
+            r = json_append(list, item);
     }
-    return r < 0 ? r : parameters_add(object, "excludes", TAKE(list));
+    return r < 0 ? r : json_add(object, "excludes", TAKE(list));
 }
 
 static int describe(struct trial *trial, struct json_object *object)
@@ -354,9 +354,9 @@ static int describe(struct trial *trial, struct json_object *object)
     bool is_complete = trial->status == EXIT_SUCCESS;
     int r;
 
-    if ((r = parameters_add(object, "environment",
-                            json_object_new_string(trial->environment->name))) < 0 ||
-        (r = parameters_add(object, "complete", json_object_new_boolean(is_complete))) < 0 ||
+    if ((r = json_add(object, "environment", json_object_new_string(trial->environment->name))) <
+            0 ||
+        (r = json_add(object, "complete", json_object_new_boolean(is_complete))) < 0 ||
         (r = add_kind(object, "activity", &kinds[SURVEY_ACTIVITY])) < 0 ||
         (r = add_kind(object, "excluded", &kinds[SURVEY_EXCLUDED])) < 0 ||
         (r = add_kind(object, "noMatch", &kinds[SURVEY_NO_MATCH])) < 0 ||
@@ -366,9 +366,9 @@ static int describe(struct trial *trial, struct json_object *object)
         return 0;
     if ((r = add_time(object, "from", trial->from)) < 0 ||
         (r = add_time(object, "to", trial->to)) < 0 ||
-        (r = parameters_add(object, "longestQuietMs", json_object_new_int64(quiet.longest_ms))) < 0)
+        (r = json_add(object, "longestQuietMs", json_object_new_int64(quiet.longest_ms))) < 0)
         return r;
-    return parameters_add(object, "couldSleepMs", json_object_new_int64(quiet.asleep_ms));
+    return json_add(object, "couldSleepMs", json_object_new_int64(quiet.asleep_ms));
 }
 
 static int print_for_programs(struct trial *trial)

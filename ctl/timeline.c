@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "audit.h"
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "ctl/moment.h"
+#include "json.h"
 
 static const struct {
     const char *id;
@@ -389,7 +389,7 @@ int timeline_print(const struct timeline *timeline, const struct timeline_option
 
 static int add_text(struct json_object *object, const char *name, const char *text)
 {
-    return text ? parameters_add(object, name, json_object_new_string(text)) : 0;
+    return text ? json_add(object, name, json_object_new_string(text)) : 0;
 }
 
 static int describe(const struct timeline_record *record, struct json_object *object)
@@ -398,7 +398,7 @@ static int describe(const struct timeline_record *record, struct json_object *ob
     int r;
 
     if ((r = add_text(object, "time", wall_format_iso(record->time, time))) < 0 ||
-        (r = parameters_add(object, "timeMs", json_object_new_int64(record->time.ms))) < 0 ||
+        (r = json_add(object, "timeMs", json_object_new_int64(record->time.ms))) < 0 ||
         (r = add_text(object, "kind", KINDS[record->kind].name)) < 0 ||
         (r = add_text(object, "environment", record->environment)) < 0 ||
         (r = add_text(object, "message", record->message)) < 0)
@@ -421,7 +421,7 @@ int timeline_json(const struct timeline *timeline, const struct timeline_options
         if (options->environment && record->environment && !is_of(record, options->environment))
             continue;
         object = json_object_new_object();
-        if (!object || describe(record, object) < 0 || parameters_append(list, TAKE(object)) < 0)
+        if (!object || describe(record, object) < 0 || json_append(list, TAKE(object)) < 0)
             return -ENOMEM;
     }
     *ret = TAKE(list);

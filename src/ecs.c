@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "json.h"
 
@@ -283,7 +282,7 @@ static int batch_names(const struct ecs_call *call, struct json_object **ret)
     if (!names)
         return -ENOMEM;
     for (size_t i = call->n_described; i < batch_end(call); i++) {
-        int r = parameters_append(names, json_object_new_string(call->entries[i].name));
+        int r = json_append(names, json_object_new_string(call->entries[i].name));
         if (r < 0)
             return r;
     }
@@ -296,12 +295,11 @@ static int describe_batch(struct ecs_call *call)
     _cleanup_json_ struct json_object *parameters = json_object_new_object();
     struct json_object *names;
 
-    if (!parameters ||
-        parameters_add(parameters, "cluster", json_object_new_string(call->cluster)) < 0)
+    if (!parameters || json_add(parameters, "cluster", json_object_new_string(call->cluster)) < 0)
         return -ENOMEM;
     int r = batch_names(call, &names);
     if (r == 0)
-        r = parameters_add(parameters, "services", names);
+        r = json_add(parameters, "services", names);
     if (r < 0)
         return r;
     return aws_call(call->aws, ECS_DESCRIBE_SERVICES, call->priority, parameters, batch_described,
@@ -377,9 +375,9 @@ int ecs_update_service(struct aws *aws, const char *cluster, const char *service
     if (!call || !parameters)
         return -ENOMEM;
     *call = (struct ecs_call){.aws = aws, .userdata = userdata, .update_done = done};
-    if (parameters_add(parameters, "cluster", json_object_new_string(cluster)) < 0 ||
-        parameters_add(parameters, "service", json_object_new_string(service)) < 0 ||
-        parameters_add(parameters, "desiredCount", json_object_new_int(desired_count)) < 0)
+    if (json_add(parameters, "cluster", json_object_new_string(cluster)) < 0 ||
+        json_add(parameters, "service", json_object_new_string(service)) < 0 ||
+        json_add(parameters, "desiredCount", json_object_new_int(desired_count)) < 0)
         return -ENOMEM;
     int r = aws_call(aws, ECS_UPDATE_SERVICE, priority, parameters, updated, call, &call->call);
     if (r < 0)

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "json.h"
 #include "logs_internal.h"
@@ -152,7 +151,7 @@ static int turn_page(struct logs_filter *filter, const char *token)
     }
     free(filter->token);
     filter->token = copy;
-    return parameters_add(filter->parameters, "nextToken", json_object_new_string(token));
+    return json_add(filter->parameters, "nextToken", json_object_new_string(token));
 }
 
 static void page_came(void *userdata, const struct aws_error *error, struct json_object *body);
@@ -235,18 +234,17 @@ static int filter_parameters(const struct logs_filter_request *request, struct j
     if (!parameters)
         return -ENOMEM;
 
-    int r = parameters_add(parameters,
-                           logs_is_arn(request->log_group) ? "logGroupIdentifier" : "logGroupName",
-                           logs_identifier(request->log_group));
+    int r = json_add(parameters,
+                     logs_is_arn(request->log_group) ? "logGroupIdentifier" : "logGroupName",
+                     logs_identifier(request->log_group));
     if (r < 0)
         return r;
     int64_t start_ms = request->start.ms > 0 ? request->start.ms : 0;
-    r = parameters_add(parameters, "startTime", json_object_new_int64(start_ms));
+    r = json_add(parameters, "startTime", json_object_new_int64(start_ms));
     if (r < 0)
         return r;
     if (request->filter_pattern) {
-        r = parameters_add(parameters, "filterPattern",
-                           json_object_new_string(request->filter_pattern));
+        r = json_add(parameters, "filterPattern", json_object_new_string(request->filter_pattern));
         if (r < 0)
             return r;
     }

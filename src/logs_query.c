@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/parameters.h"
 #include "cleanup.h"
 #include "json.h"
 #include "log.h"
@@ -71,7 +70,7 @@ static void stop_query(struct aws *aws, const char *id)
     _cleanup_json_ struct json_object *parameters = json_object_new_object();
     struct aws_call *call;
 
-    if (!parameters || parameters_add(parameters, "queryId", json_object_new_string(id)) < 0 ||
+    if (!parameters || json_add(parameters, "queryId", json_object_new_string(id)) < 0 ||
         aws_call(aws, LOGS_STOP_QUERY, AWS_ROUTINE, parameters, stop_answered, NULL, &call) < 0)
         log_warning("no memory to stop query %s, which goes on to its end", id);
 }
@@ -387,8 +386,7 @@ static void query_poll(struct logs_query *query)
 {
     _cleanup_json_ struct json_object *parameters = json_object_new_object();
 
-    if (!parameters ||
-        parameters_add(parameters, "queryId", json_object_new_string(query->id)) < 0 ||
+    if (!parameters || json_add(parameters, "queryId", json_object_new_string(query->id)) < 0 ||
         aws_call(query->aws, LOGS_GET_QUERY_RESULTS, AWS_ROUTINE, parameters, poll_answered, query,
                  &query->call) < 0) {
         query_fail_with(query, AWS_ERROR_TRANSIENT, "out of memory");
@@ -438,14 +436,13 @@ static int add_log_groups(struct json_object *parameters, const struct logs_quer
     int r = list ? 0 : -ENOMEM;
 
     for (size_t i = 0; r == 0 && i < request->n_log_groups; i++) {
-        r = parameters_append(list, logs_identifier(request->log_groups[i]));
+        r = json_append(list, logs_identifier(request->log_groups[i]));
         has_arn |= logs_is_arn(request->log_groups[i]);
     }
     if (r < 0)
         return r;
     /* The identifiers may be names, too; but names alone are understood everywhere. */
-    return parameters_add(parameters, has_arn ? "logGroupIdentifiers" : "logGroupNames",
-                          TAKE(list));
+    return json_add(parameters, has_arn ? "logGroupIdentifiers" : "logGroupNames", TAKE(list));
 }
 
 static int64_t seconds_down(struct wall moment)
@@ -467,12 +464,11 @@ static int query_parameters(const struct logs_query_request *request, struct jso
     int r = add_log_groups(parameters, request);
     if (r < 0)
         return r;
-    if (parameters_add(parameters, "startTime",
-                       json_object_new_int64(seconds_down(request->start))) < 0 ||
-        parameters_add(parameters, "endTime", json_object_new_int64(seconds_up(request->end))) <
+    if (json_add(parameters, "startTime", json_object_new_int64(seconds_down(request->start))) <
             0 ||
-        parameters_add(parameters, "queryString", json_object_new_string(request->query)) < 0 ||
-        parameters_add(parameters, "limit", json_object_new_int(ROWS_ASKED_FOR)) < 0)
+        json_add(parameters, "endTime", json_object_new_int64(seconds_up(request->end))) < 0 ||
+        json_add(parameters, "queryString", json_object_new_string(request->query)) < 0 ||
+        json_add(parameters, "limit", json_object_new_int(ROWS_ASKED_FOR)) < 0)
         return -ENOMEM;
     *ret = TAKE(parameters);
     return 0;

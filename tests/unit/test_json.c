@@ -452,6 +452,32 @@ static void test_writes_no_number_that_is_none(void **state)
     assert_null(written);
 }
 
+static void values_are_taken_in(void **state)
+{
+    (void)state;
+    _cleanup_json_ struct json_object *object = json_object_new_object();
+    struct json_object *list = json_object_new_array();
+
+    assert_int_equal(json_append(list, json_object_new_string("api")), 0);
+    assert_int_equal(json_add(object, "services", list), 0);
+    assert_int_equal(json_add(object, "count", json_object_new_int(2)), 0);
+    assert_int_equal(json_add(object, "count", json_object_new_int(3)), 0); /* replaces */
+    assert_string_equal(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
+                        "{\"services\":[\"api\"],\"count\":3}");
+}
+
+static void a_value_there_was_no_memory_for_is_an_error(void **state)
+{
+    (void)state;
+    _cleanup_json_ struct json_object *object = json_object_new_object();
+    _cleanup_json_ struct json_object *list = json_object_new_array();
+
+    assert_int_equal(json_add(object, "name", NULL), -ENOMEM);
+    assert_int_equal(json_append(list, NULL), -ENOMEM);
+    assert_int_equal(json_object_object_length(object), 0);
+    assert_int_equal(json_object_array_length(list), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +503,8 @@ int main(void)
         cmocka_unit_test(test_writes_a_double_as_its_own_text),
         cmocka_unit_test(test_names_within_names_keep_apart),
         cmocka_unit_test(test_writes_no_number_that_is_none),
+        cmocka_unit_test(values_are_taken_in),
+        cmocka_unit_test(a_value_there_was_no_memory_for_is_an_error),
     };
 
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
