@@ -28,8 +28,9 @@ class ADay(TaskStory):
         self.wake_up()
         self.assertEqual(0, self.daemon.stop())
         self.assertEqual("", self.daemon.standard_output)
-        for line in self.daemon.lines:
-            self.assertRegex(line, r"^(warning: |error: |staging: |credentials: |provisionerd |stopped)")
+        for text in ("provisionerd ", "staging: putting to sleep", "staging: waking", "stopped"):
+            self.assertTrue(self.daemon.says(re.compile(f"^{text}")), text)
+        self.assertIsNone(self.daemon.says(re.compile("^<")), "no levels as journald reads them")
 
     def test_neither_journal_nor_bus_are_there(self):
         """So none of this needed them."""
