@@ -21,10 +21,13 @@ def readme_policy():
 
 
 def actions_of_the_source():
-    """Each operation that src/aws can call, as IAM names it."""
+    """Each operation that the daemon can call, as IAM names it; others are provisionerctl's alone."""
+    header = (ROOT / "src/aws.h").read_text(encoding="utf-8")
     table = (ROOT / "src/aws/operation.c").read_text(encoding="utf-8")
-    return {f"{service.lower()}:{name}" for service, name in
-            re.findall(r'\{(LOGS|ECS)\("(\w+)"\)', table)}
+    daemons = re.findall(r"(?m)^    (\w+),$", header.split("enum aws_operation {")[1]
+                         .split("AWS_N_DAEMON_OPERATIONS")[0])
+    return {f"{service.lower()}:{name}" for operation, service, name in
+            re.findall(r'\[(\w+)\] = \{(LOGS|ECS)\("(\w+)"\)', table) if operation in daemons}
 
 
 class Documents(unittest.TestCase):

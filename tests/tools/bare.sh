@@ -11,6 +11,7 @@ setup_packages bare
 
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/provisionerd-bare-XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
+chmod 755 "$root" # as a machine's own: not everybody there is root
 
 echo "Making a bare Debian 12 in $root"
 debootstrap --variant=minbase bookworm "$root" >"$root.log" 2>&1 || { tail "$root.log"; exit 1; }
@@ -26,10 +27,11 @@ cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/host-certificates.crt"
 git clone --quiet . "$root/provisionerd"
 
-# in_root COMMAND: with /proc, /sys and /dev of its own mount namespace.
+# in_root COMMAND: with /proc, /sys and /dev of its own mount namespace, and a root that is a mount, as a
+# machine's is.
 in_root() {
     unshare --mount --propagation private sh -c '
-        mount -t proc proc "$0/proc" && mount -t sysfs -o ro sys "$0/sys" &&
+        mount --bind "$0" "$0" && mount -t proc proc "$0/proc" && mount -t sysfs -o ro sys "$0/sys" &&
         mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' "$root" \
         env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
         PIP_CERT=/etc/ssl/host-certificates.crt PIP_DEFAULT_TIMEOUT=180 \
