@@ -54,6 +54,16 @@ exec chroot "$root" /usr/bin/env -i PATH=/stubs HOME=/root "$@"
 """
 
 
+MOUNTS_OF_ITS_OWN = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--mount",
+                     "--propagation", "private"]
+
+
+def can_boot():
+    """Not in a sandbox that forbids mounts, nor in a chroot that is none."""
+    return subprocess.run([*MOUNTS_OF_ITS_OWN, "true"], capture_output=True,
+                          check=False).returncode == 0
+
+
 class Machine:
     def __init__(self, flavour, provisionerd):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="provisionerd-deployment-"))
@@ -95,9 +105,8 @@ class Machine:
             (self.root / name).unlink(missing_ok=True)
         (self.root / "boot").write_text(script, encoding="utf-8")
         (self.root / "boot").chmod(0o700)
-        as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
         done = subprocess.run(
-            ["unshare", *as_root, "--mount", "--propagation", "private", "/bin/sh", "-c", ENTER,
+            [*MOUNTS_OF_ITS_OWN, "/bin/sh", "-c", ENTER,
              "sh", self.root, "/usr/bin/bash", "/boot"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             check=False, timeout=120)
