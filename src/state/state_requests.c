@@ -49,6 +49,7 @@ static size_t find_index(const struct state *state, const char *name, const char
 {
     size_t i = 0;
 
+    assert(state->requests || state->n_requests == 0);
     while (i < state->n_requests && (strcmp(state->requests[i].name, name) != 0 ||
                                      strcmp(state->requests[i].cluster, cluster) != 0))
         i++;
@@ -76,6 +77,7 @@ int state_put_request(struct state *state, const struct state_request *request)
 
     size_t i = find_index(state, request->name, request->cluster);
     if (i < state->n_requests) {
+        assert(state->requests);
         request_clear(&state->requests[i]);
     } else {
         struct state_request *larger =
