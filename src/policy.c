@@ -535,6 +535,21 @@ void policy_decide(const struct policy_rules *rules, const struct policy_observa
             wake_at(ret, observation->services[i].not_before);
 }
 
+const char *policy_request_name(enum policy_request_kind kind)
+{
+    switch (kind) {
+    case POLICY_HOLD_AWAKE:
+        return "hold-awake";
+    case POLICY_HOLD_ASLEEP:
+        return "hold-asleep";
+    case POLICY_SLEEP:
+        return "sleep";
+    case POLICY_NO_REQUEST:
+        break;
+    }
+    return "";
+}
+
 bool policy_reason_is_for_sleep(enum policy_reason reason)
 {
     return reason == POLICY_CONFIRMED_IDLE || reason == POLICY_STILL_ASLEEP ||

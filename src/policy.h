@@ -226,6 +226,9 @@ enum policy_request_kind policy_request_in_force(const struct policy_observation
 int64_t policy_next_check_ms(const struct policy_rules *rules,
                              const struct policy_observation *observation);
 
+/* "hold-awake", "hold-asleep", "sleep"; "" for POLICY_NO_REQUEST. */
+const char *policy_request_name(enum policy_request_kind kind);
+
 /* A reason for being asleep, or put to sleep; the others are for being awake. */
 bool policy_reason_is_for_sleep(enum policy_reason reason);
 

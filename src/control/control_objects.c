@@ -138,27 +138,12 @@ static const char *condition_name(enum policy_condition condition)
     return "unknown";
 }
 
-static const char *request_name(const struct state_request *request)
-{
-    switch (request ? request->request.kind : POLICY_NO_REQUEST) {
-    case POLICY_HOLD_AWAKE:
-        return "hold-awake";
-    case POLICY_HOLD_ASLEEP:
-        return "hold-asleep";
-    case POLICY_SLEEP:
-        return "sleep";
-    case POLICY_NO_REQUEST:
-        break;
-    }
-    return "";
-}
-
 static int append_request(sd_bus_message *reply, const struct state_request *request)
 {
-    return sd_bus_message_append(reply, "(sttss)", request_name(request),
-                                 request ? moment(request->request.since) : 0,
-                                 request ? moment(request->request.until) : 0,
-                                 request ? request->by : "", request ? request->why : "");
+    return sd_bus_message_append(
+        reply, "(sttss)", request ? policy_request_name(request->request.kind) : "",
+        request ? moment(request->request.since) : 0, request ? moment(request->request.until) : 0,
+        request ? request->by : "", request ? request->why : "");
 }
 
 static int append_services(sd_bus_message *reply, const struct environment *environment)

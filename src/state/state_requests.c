@@ -12,12 +12,6 @@
  * started may be ahead. */
 #define REQUEST_KEEP_MS (7 * MS_PER_DAY)
 
-static const char *const kind_names[] = {
-    [POLICY_HOLD_AWAKE] = "hold-awake",
-    [POLICY_HOLD_ASLEEP] = "hold-asleep",
-    [POLICY_SLEEP] = "sleep",
-};
-
 static void request_clear(struct state_request *request)
 {
     free(request->name);
@@ -115,9 +109,12 @@ void state_clear_requests(struct state *state)
 
 static int parse_kind(const char *name, enum policy_request_kind *ret)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(kind_names); i++) {
-        if (kind_names[i] && strcmp(kind_names[i], name) == 0) {
-            *ret = (enum policy_request_kind)i;
+    static const enum policy_request_kind kinds[] = {POLICY_HOLD_AWAKE, POLICY_HOLD_ASLEEP,
+                                                     POLICY_SLEEP};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        if (strcmp(policy_request_name(kinds[i]), name) == 0) {
+            *ret = kinds[i];
             return 0;
         }
     }
@@ -168,7 +165,7 @@ int state_read_requests(struct state *state, struct json_object *document, struc
 static struct json_object *write_request(const struct state_request *request)
 {
     _cleanup_json_ struct json_object *object = json_object_new_object();
-    const char *kind = kind_names[request->request.kind];
+    const char *kind = policy_request_name(request->request.kind);
 
     if (!object || json_add(object, "name", json_object_new_string(request->name)) < 0 ||
         json_add(object, "cluster", json_object_new_string(request->cluster)) < 0 ||
